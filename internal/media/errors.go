@@ -1,0 +1,30 @@
+package media
+
+// NotWindowsError says that a disc is not a Windows installation disc.
+type NotWindowsError struct {
+	// Found says what the disc is, or what it lacks.
+	Found string
+}
+
+// Error says what was found and what to try.
+func (e *NotWindowsError) Error() string {
+	return "not a Windows installation disc: " + e.Found + "; give the ISO as Microsoft publishes it"
+}
+
+// TruncatedError says that a disc ends before its volume does.
+type TruncatedError struct {
+	// Size is the file's size, Want the size that the volume needs; in bytes.
+	Size, Want int64
+}
+
+// Error says both sizes and what to try.
+func (e *TruncatedError) Error() string { return "truncated" }
+
+// RefusedError says why a disc can't be patched.
+type RefusedError struct {
+	// Reason says what was found that the patcher doesn't know.
+	Reason string
+}
+
+// Error says the reason and what to try.
+func (e *RefusedError) Error() string { return "this disc can't be patched: " + e.Reason }
