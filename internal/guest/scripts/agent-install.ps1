@@ -1,0 +1,1 @@
+Stop-Operation -Code 'not-yet' -Message 'agent-install is not there yet'

@@ -1,0 +1,1 @@
+Stop-Operation -Code 'not-yet' -Message 'cloudbase-configure is not there yet'

@@ -1,0 +1,1 @@
+Stop-Operation -Code 'not-yet' -Message 'cloudbase-install is not there yet'

@@ -1,0 +1,1 @@
+Stop-Operation -Code 'not-yet' -Message 'drivers-install is not there yet'

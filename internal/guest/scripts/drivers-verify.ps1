@@ -1,0 +1,1 @@
+Stop-Operation -Code 'not-yet' -Message 'drivers-verify is not there yet'

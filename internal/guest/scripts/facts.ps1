@@ -1,0 +1,1 @@
+Stop-Operation -Code 'not-yet' -Message 'facts is not there yet'

@@ -1,0 +1,1 @@
+Stop-Operation -Code 'not-yet' -Message 'payload-find is not there yet'

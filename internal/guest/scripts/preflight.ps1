@@ -1,0 +1,1 @@
+Stop-Operation -Code 'not-yet' -Message 'preflight is not there yet'

@@ -1,0 +1,1 @@
+Stop-Operation -Code 'not-yet' -Message 'reboot is not there yet'

@@ -1,0 +1,1 @@
+Stop-Operation -Code 'not-yet' -Message 'seal is not there yet'

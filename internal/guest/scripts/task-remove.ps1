@@ -1,0 +1,1 @@
+Stop-Operation -Code 'not-yet' -Message 'task-remove is not there yet'

@@ -1,0 +1,1 @@
+Stop-Operation -Code 'not-yet' -Message 'task-start is not there yet'

@@ -1,0 +1,1 @@
+Stop-Operation -Code 'not-yet' -Message 'task-status is not there yet'

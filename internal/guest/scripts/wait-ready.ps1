@@ -1,0 +1,1 @@
+Stop-Operation -Code 'not-yet' -Message 'wait-ready is not there yet'

@@ -1,0 +1,89 @@
+package guest
+
+import "time"
+
+// Revert is one thing that was set for the build's sake (answerfile.Setting).
+type Revert struct {
+	ID string `json:"id"`
+	// Kind is registry-value, registry-key, firewall-rule, winrm-listener,
+	// certificate or folder.
+	Kind string `json:"kind"`
+	Key  string `json:"key"`  // HKLM\SOFTWARE\…
+	Name string `json:"name"` // of the value, rule, folder; thumbprints are found by CertificateSHA256
+	Type string `json:"type"` // REG_DWORD or REG_SZ
+	// Restore is true when Data is to be written, false when the thing is to
+	// be absent.
+	Restore bool   `json:"restore"`
+	Data    string `json:"data"`
+}
+
+// SealParameters are all that the seal needs; nothing is asked for later,
+// since the connection is gone by then.
+type SealParameters struct {
+	// Unattend is the answer file for sysprep, whole.
+	Unattend string `json:"unattend"`
+	// Reverts are undone after sysprep has succeeded (those that the
+	// connection needs) or before it (all others).
+	Reverts []Revert `json:"reverts"`
+	// CertificateSHA256 is the digest of the build's certificate, deleted
+	// with its key; empty: no certificate of ours.
+	CertificateSHA256 string `json:"certificate_sha256"`
+	// Account is the build's account. It is removed with its profile unless
+	// it is the built-in administrator (RID 500).
+	Account string `json:"account"`
+	// WinRM is true when the bootstrap of this plugin opened it, so that the
+	// seal closes it. False leaves the service as it is.
+	WinRM bool `json:"winrm"`
+	// CloudbaseInit arms cloudbase-init: SetupCompleteScript waits for DHCP,
+	// then starts it.
+	CloudbaseInit bool `json:"cloudbase_init"`
+	// SetupComplete is written as C:\Windows\Setup\Scripts\SetupComplete.cmd.
+	// A file that is there and is not ours is kept as SetupComplete.user.cmd,
+	// which ours calls. Empty: nothing is written.
+	SetupComplete string `json:"setup_complete"`
+	// SetupCompleteScript lies beside it as wintemplate-setupcomplete.ps1.
+	SetupCompleteScript string `json:"setup_complete_script"`
+	// Client marks a client edition: HKLM\…\OOBE!UnattendCreatedUser is set.
+	Client bool `json:"client"`
+	// Folder is the build's own, removed at the end.
+	Folder string `json:"folder"`
+	// SysprepTimeoutSeconds bounds sysprep.exe.
+	SysprepTimeoutSeconds int `json:"sysprep_timeout_seconds"`
+	// ReleaseTimeoutSeconds is how long it waits, sealed, for TaskRelease; it
+	// goes on by itself then.
+	ReleaseTimeoutSeconds int `json:"release_timeout_seconds"`
+}
+
+// Stages of the seal, in order, as TaskStatusResult.Stage and, with the prefix
+// "seal.", as beacons name them.
+const (
+	SealStageRevert  = "revert"  // policies, autologon, answer files
+	SealStageSysprep = "sysprep" // sysprep.exe /generalize /oobe /quit
+	SealStageSealed  = "sealed"  // ImageState is right; waits for TaskRelease
+	SealStageClose   = "close"   // WinRM, certificate, account, folder; then power off
+)
+
+// SealResult is the seal's answer. It is seen on failure only: on success the
+// machine powers off after SealStageClose.
+type SealResult struct {
+	ImageState string `json:"image_state"` // IMAGE_STATE_GENERALIZE_RESEAL_TO_OOBE
+	// Reverted are the ids of the settings that were reverted.
+	Reverted []string `json:"reverted"`
+}
+
+// Codes of the seal's failures, recognised in sysprep's setuperr.log.
+const (
+	SealAppX            = "appx"             // 0x80073cf2: a package installed for one user only
+	SealBitLocker       = "bitlocker"        // 0x80310039
+	SealReservedStorage = "reserved-storage" // 0x800f0975
+	SealRearm           = "rearm"            // 0xc004d307
+	SealProvider        = "sysprep-provider" // a provider DLL failed or is absent
+	SealNotStarted      = "sysprep-not-started"
+	SealTimeout         = "sysprep-timeout"
+	SealUndeployable    = "image-undeployable" // generalize failed half-way: the image is spoiled
+	SealValidate        = "sysprep-validate"   // refused before it changed anything
+)
+
+// Seal generalizes the image, closes the build's doors and powers off. It only
+// makes sense detached (Session.Detach): it ends the connection it came by.
+var Seal = define[SealParameters, SealResult]("seal", "seal", 2*time.Hour, false)
