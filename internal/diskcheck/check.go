@@ -1,0 +1,99 @@
+package diskcheck
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/wintemplate/packer-plugin-wintemplate/internal/handoff"
+)
+
+// Finding is one result of the check, in the form in which the handoff
+// manifest carries it.
+type Finding = handoff.Finding
+
+// The firmware that Expect names.
+const (
+	UEFI = "uefi"
+	BIOS = "bios"
+)
+
+// Expect is what the build meant to leave on the disk. The zero value of a
+// field that is not a switch means "do not judge this".
+type Expect struct {
+	// Firmware is UEFI or BIOS; required.
+	Firmware string
+	// Server says that the product is a server one.
+	Server bool
+	// CloudbaseInit says that the service must be installed.
+	CloudbaseInit bool
+	// CloudbaseInitStart is how the seal armed the service: "auto",
+	// "delayed-auto", "demand" or "disabled".
+	CloudbaseInitStart string
+	// Account is the extra local account of the build, which the seal removes;
+	// empty where the build used the built-in administrator.
+	Account string
+	// CertificateSHA256 is the hex SHA-256 of the DER of the certificate that
+	// WinRM listened with, which must not be in the machine's store any more.
+	CertificateSHA256 string
+	// Unattend is the answer file that sysprep was given. When set, the cached
+	// copy must hold the same settings.
+	Unattend []byte
+}
+
+// Facts are what the disk says of itself, for the manifest.
+type Facts struct {
+	VirtualSize   int64  // bytes
+	Firmware      string // by the partition table: UEFI or BIOS
+	ImageState    string
+	ProductName   string
+	EditionID     string
+	Build         int
+	AgentVersion  string // QEMU guest agent
+	CloudbaseInit string // version of cloudbase-init
+	Drivers       string // version of the virtio-win package
+}
+
+// Report is the outcome of a check.
+type Report struct {
+	// Findings are in the order of the checks, the good ones included.
+	Findings []Finding
+	Facts    Facts
+}
+
+// Bad lists the findings that are not ok.
+func (r *Report) Bad() []Finding {
+	var bad []Finding
+	for _, f := range r.Findings {
+		if f.Severity != handoff.OK {
+			bad = append(bad, f)
+		}
+	}
+	return bad
+}
+
+// Err is nil when every finding is ok; else it names each that is not. An
+// unknown one fails the build too: nobody has seen that the template is good.
+func (r *Report) Err() error {
+	bad := r.Bad()
+	if len(bad) == 0 {
+		return nil
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "the sealed disk has %d findings:", len(bad))
+	for _, f := range bad {
+		fmt.Fprintf(&b, "\n  %s (%s): %s: %s", f.ID, f.Severity, f.Object, f.Found)
+		if f.Remedy != "" {
+			fmt.Fprintf(&b, "; %s", f.Remedy)
+		}
+	}
+	return errors.New(b.String())
+}
+
+// Check reads the disk image at path (qcow2 or raw, no backing file). The
+// error is for an image that cannot be read at all; what is wrong inside it is
+// a finding.
+func Check(ctx context.Context, path string, want Expect) (*Report, error) {
+	return nil, errors.New("not yet")
+}
