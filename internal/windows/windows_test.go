@@ -1,0 +1,294 @@
+package windows
+
+import (
+	"bytes"
+	"crypto/rand"
+	"errors"
+	"io"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestProductOf(t *testing.T) {
+	tests := []struct {
+		build        int
+		installation string
+		name, dir    string
+		delivery     DriverDelivery
+	}{
+		{14393, "Server", "Windows Server 2016", "2k16", DriverPaths},
+		{17763, "Server Core", "Windows Server 2019", "2k19", DriverPaths},
+		{20348, "server", "Windows Server 2022", "2k22", DriverPaths},
+		{25398, "Server Core", "Windows Server 2022", "2k22", DriverPaths}, // version 23H2
+		{26100, "Server", "Windows Server 2025", "2k25", WinPEDriver},
+		{14393, "Client", "Windows 10", "w10", DriverPaths},
+		{19045, "Client", "Windows 10", "w10", DriverPaths},
+		{22000, "Client", "Windows 11", "w11", DriverPaths},
+		{22631, "Client", "Windows 11", "w11", DriverPaths},
+		{26100, "Client", "Windows 11", "w11", WinPEDriver},
+		{26200, "Client", "Windows 11", "w11", WinPEDriver},
+	}
+	for _, test := range tests {
+		p, err := ProductOf(test.build, test.installation)
+		if err != nil {
+			t.Errorf("%d %s: %v", test.build, test.installation, err)
+			continue
+		}
+		if p.Name != test.name || p.DriverDirs()[0] != test.dir || p.DriversIn() != test.delivery || p.Build != test.build {
+			t.Errorf("%d %s: %v, folders %v, %v", test.build, test.installation, p, p.DriverDirs(), p.DriversIn())
+		}
+		if p.Server == strings.EqualFold(test.installation, "Client") {
+			t.Errorf("%v: server %v", p, p.Server)
+		}
+	}
+	for _, wrong := range []struct {
+		build        int
+		installation string
+		want         string
+	}{
+		{9600, "Server", "14393"}, {9600, "Client", "10240"}, {20348, "WindowsPE", "WinPE"}, {20348, "", "installation type"},
+	} {
+		if _, err := ProductOf(wrong.build, wrong.installation); err == nil || !strings.Contains(err.Error(), wrong.want) {
+			t.Errorf("%d %q: error %v, want one with %q", wrong.build, wrong.installation, err, wrong.want)
+		}
+	}
+}
+
+func TestDriverDirsAreACopy(t *testing.T) {
+	p, err := ProductOf(20348, "Server")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.DriverDirs()[0] = "changed"
+	if p.DriverDirs()[0] != "2k22" {
+		t.Error("the catalogue was changed through DriverDirs")
+	}
+}
+
+func TestKeys(t *testing.T) {
+	product := func(build int, installation string) Product {
+		p, err := ProductOf(build, installation)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p
+	}
+	tests := []struct {
+		product       Product
+		edition       string
+		kms, instance string
+	}{
+		{product(14393, "Server"), "ServerStandard", "WC2BQ-8NRM3-FDDYY-2BFGV-KHKQY", ""},
+		{product(17763, "Server"), "ServerDatacenter", "WMDGN-G9PQG-XVVXX-R3X43-63DFG", ""},
+		{product(20348, "Server Core"), "serverstandard", "VDYBN-27WPP-V4HQT-9VMD4-VMK7H", ""},
+		{product(26100, "Server"), "ServerDatacenter", "D764K-2NDRG-47T6Q-P8T8W-YP6DF", ""},
+		{product(26100, "Server"), "ServerStandardEval", "", ""},
+		{product(19045, "Client"), "Professional", "W269N-WFGWX-YVC9B-4J6C9-T83GX", "VK7JG-NPHTM-C97JM-9MPGT-3V66T"},
+		{product(26100, "Client"), "EnterpriseS", "M7XTQ-FN8P6-TTKYV-9D4CC-J462D", ""},
+		{product(14393, "Client"), "EnterpriseS", "DCPHK-NFMTC-H88MJ-PFHPY-QJ4BJ", ""},
+		{product(26100, "Client"), "Core", "", "YTMG3-N6DKC-DKB77-7M9GH-8HVX7"},
+		{product(26100, "Client"), "ServerStandard", "", ""},
+		{product(26100, "Server"), "Professional", "", ""},
+	}
+	for _, test := range tests {
+		kms, ok := KMSClientKey(test.product, test.edition)
+		if kms != test.kms || ok != (test.kms != "") {
+			t.Errorf("KMS key of %v %s: %q", test.product, test.edition, kms)
+		}
+		install, ok := InstallKey(test.product, test.edition)
+		if install != test.instance || ok != (test.instance != "") {
+			t.Errorf("install key of %v %s: %q", test.product, test.edition, install)
+		}
+	}
+	seen := map[string]string{}
+	for _, rows := range [][]keyRow{kmsClientKeys, ltsb2016, installKeys} {
+		for _, row := range rows {
+			if !IsKeyForm(row.key) {
+				t.Errorf("%s: %s has not the form of a key", row.edition, row.key)
+			}
+			if other, twice := seen[row.key]; twice {
+				t.Errorf("%s is both %s and %s", row.key, other, row.edition)
+			}
+			seen[row.key] = row.edition
+			if _, edition, ok := KeyOwner(strings.ToLower(row.key)); !ok || edition != row.edition {
+				t.Errorf("owner of %s: %s", row.key, edition)
+			}
+		}
+	}
+	if _, _, ok := KeyOwner("AAAAA-AAAAA-AAAAA-AAAAA-AAAAA"); ok {
+		t.Error("a key that is nobody's has an owner")
+	}
+	for _, bad := range []string{"", "VDYBN-27WPP-V4HQT-9VMD4", "VDYBN27WPPV4HQT9VMD4VMK7H", "VDYBN-27WPP-V4HQT-9VMD4-VMK70"} {
+		if IsKeyForm(bad) {
+			t.Errorf("%q passes for a key", bad)
+		}
+	}
+}
+
+func TestTimeZones(t *testing.T) {
+	winter, summer := time.Date(2026, 1, 15, 12, 0, 0, 0, time.UTC), time.Date(2026, 7, 15, 12, 0, 0, 0, time.UTC)
+	tests := []struct {
+		name, windows, iana string
+		winter, summer      time.Duration
+	}{
+		{"Korea Standard Time", "Korea Standard Time", "Asia/Seoul", 9 * time.Hour, 9 * time.Hour},
+		{"asia/seoul", "Korea Standard Time", "Asia/Seoul", 9 * time.Hour, 9 * time.Hour},
+		{"Asia/Tokyo", "Tokyo Standard Time", "Asia/Tokyo", 9 * time.Hour, 9 * time.Hour},
+		{"Europe/Berlin", "W. Europe Standard Time", "Europe/Berlin", time.Hour, 2 * time.Hour},
+		{"Asia/Kolkata", "India Standard Time", "Asia/Kolkata", 5*time.Hour + 30*time.Minute, 5*time.Hour + 30*time.Minute},
+		{"America/New_York", "Eastern Standard Time", "America/New_York", -5 * time.Hour, -4 * time.Hour},
+		{"Pacific Standard Time", "Pacific Standard Time", "America/Los_Angeles", -8 * time.Hour, -7 * time.Hour},
+		{"Europe/Kyiv", "FLE Standard Time", "Europe/Kyiv", 2 * time.Hour, 3 * time.Hour},
+		{"utc", "UTC", "Etc/UTC", 0, 0},
+		{"Etc/UTC", "UTC", "Etc/UTC", 0, 0},
+		{" Nepal Standard Time ", "Nepal Standard Time", "Asia/Katmandu", 5*time.Hour + 45*time.Minute, 5*time.Hour + 45*time.Minute},
+	}
+	for _, test := range tests {
+		zone, err := LookupTimeZone(test.name)
+		if err != nil {
+			t.Errorf("%s: %v", test.name, err)
+			continue
+		}
+		if zone.Windows != test.windows || zone.IANA != test.iana || zone.OffsetAt(winter) != test.winter || zone.OffsetAt(summer) != test.summer {
+			t.Errorf("%s: %s, %s, %v and %v", test.name, zone.Windows, zone.IANA, zone.OffsetAt(winter), zone.OffsetAt(summer))
+		}
+	}
+	_, err := LookupTimeZone("Korea/Seoul")
+	if err == nil || !strings.Contains(err.Error(), "Asia/Seoul") {
+		t.Errorf("a wrong name is not answered with the right one: %v", err)
+	}
+	for _, wrong := range []string{"", "KST+9", "Middle Earth"} {
+		if _, err := LookupTimeZone(wrong); err == nil {
+			t.Errorf("%q passes for a time zone", wrong)
+		}
+	}
+}
+
+// Every name of the table is one that the tz database knows, so that no
+// Windows zone fails to load once it is chosen.
+func TestTimeZoneTableAgainstTZData(t *testing.T) {
+	if len(timeZones()) < 500 {
+		t.Fatalf("only %d names", len(timeZones()))
+	}
+	for name, row := range timeZones() {
+		if _, err := time.LoadLocation(row.iana); err != nil {
+			t.Errorf("%s -> %s: %v", name, row.iana, err)
+		}
+	}
+}
+
+func TestLocales(t *testing.T) {
+	korean, err := LookupLocale("KO-kr")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if korean.Tag != "ko-KR" || korean.SetupInput != "0412:00000412" || !HasIME(korean.Input) || HasIME(korean.SetupInput) ||
+		korean.TimeZone != "Korea Standard Time" || korean.Administrator != "Administrator" || korean.LayeredDriver != 0 {
+		t.Errorf("Korean: %+v", korean)
+	}
+	japanese, err := LookupLocale("ja-JP")
+	if err != nil || japanese.LayeredDriver != 6 || japanese.SetupInput != "0411:00000411" {
+		t.Errorf("Japanese: %+v, %v", japanese, err)
+	}
+	french, err := LookupLocale("fr-FR")
+	if err != nil || french.Administrator != "Administrateur" {
+		t.Errorf("French: %+v, %v", french, err)
+	}
+	if _, err := LookupLocale("ko"); err == nil {
+		t.Error("ko passes for a display language")
+	}
+	for _, row := range locales {
+		locale, err := LookupLocale(row.tag)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, input := range []string{locale.SetupInput, locale.Input} {
+			if err := CheckInputLocale(input); err != nil {
+				t.Errorf("%s: %v", row.tag, err)
+			}
+		}
+		if _, err := LookupTimeZone(locale.TimeZone); err != nil {
+			t.Errorf("%s: %v", row.tag, err)
+		}
+	}
+	for _, wrong := range []string{"", "korean", "0412:412", "0412:00000412;", "0412:{a028ae76}"} {
+		if CheckInputLocale(wrong) == nil {
+			t.Errorf("%q passes for a keyboard", wrong)
+		}
+	}
+}
+
+func TestRandomPassword(t *testing.T) {
+	seen := map[string]bool{}
+	for range 2000 {
+		password, err := RandomPassword(rand.Reader, "Administrator", "ab")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(password) != PasswordLength || seen[password] {
+			t.Fatalf("%q: %d characters, seen %v", password, len(password), seen[password])
+		}
+		seen[password] = true
+		for _, class := range []string{passwordUpper, passwordLower, passwordDigit, passwordMark} {
+			if !strings.ContainsAny(password, class) {
+				t.Errorf("%q has none of %s", password, class)
+			}
+		}
+		if strings.ContainsAny(password, "\"%&^<>$`'\\ ,;|()") || !strings.ContainsAny(password[:1], passwordUpper+passwordLower) {
+			t.Errorf("%q holds what cmd or PowerShell treats specially", password)
+		}
+		if err := CheckPassword(password, "Administrator"); err != nil {
+			t.Errorf("%q: %v", password, err)
+		}
+	}
+}
+
+func TestRandomPasswordAvoidsNames(t *testing.T) {
+	// A source that first spells the name, then is random.
+	name := "abc"
+	index := func(c byte) byte {
+		return byte(strings.IndexByte(passwordUpper+passwordLower+passwordDigit+passwordMark, c))
+	}
+	spell := []byte{index('a'), index('b'), index('c')}
+	password, err := RandomPassword(io.MultiReader(bytes.NewReader(spell), rand.Reader), name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(strings.ToLower(password), name) {
+		t.Errorf("%q holds %q", password, name)
+	}
+}
+
+func TestRandomPasswordFailures(t *testing.T) {
+	broken := errors.New("no entropy")
+	if _, err := RandomPassword(io.MultiReader(strings.NewReader("abc"), failing{broken})); !errors.Is(err, broken) {
+		t.Errorf("a failing source: %v", err)
+	}
+	if _, err := RandomPassword(zeros{}); err == nil {
+		t.Error("a source of zeros made a password")
+	}
+}
+
+type failing struct{ err error }
+
+func (f failing) Read([]byte) (int, error) { return 0, f.err }
+
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
+
+func TestCheckPassword(t *testing.T) {
+	good := []string{"Passw0rd!", `a&b<c>"d'9`, "비밀번호Abc1", "パスワードxY9!", "spaces are 0K here"}
+	for _, password := range good {
+		if err := CheckPassword(password, "packer"); err != nil {
+			t.Errorf("%q: %v", password, err)
+		}
+	}
+	bad := []string{"", "aB3!", "alllowercase", "ALLUPPER12", "Xpacker1!", "Nul\x00Byte1!", "Tab\tBed1!", strings.Repeat("aB1", 43)}
+	for _, password := range bad {
+		if CheckPassword(password, "packer") == nil {
+			t.Errorf("%q passes", password)
+		}
+	}
+}
