@@ -13,6 +13,8 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
+	_ "time/tzdata"
 )
 
 func main() {
@@ -93,7 +95,10 @@ func main() {
 		delete(r.all, r.main)
 		var rest []string
 		for other := range r.all {
-			rest = append(rest, other)
+			// CLDR never forgets a name, the tz database does.
+			if _, err := time.LoadLocation(other); err == nil {
+				rest = append(rest, other)
+			}
 		}
 		slices.Sort(rest)
 		fmt.Printf("%s\t%s\t%s\n", name, r.main, strings.Join(rest, " "))
