@@ -4,7 +4,15 @@ package discs
 
 import (
 	"context"
-	"errors"
+	"crypto/sha256"
+	"embed"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"hash"
+	"os"
+	"path/filepath"
+	"syscall"
 
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/standin/windows"
 )
@@ -31,6 +39,29 @@ type Options struct {
 	CacheDir string
 }
 
+func (o Options) withDefaults() (Options, error) {
+	if o.Product == "" {
+		o.Product = Server2022
+	}
+	if o.Product != Server2022 && o.Product != Server2025 {
+		return o, fmt.Errorf("product %q: 2022 or 2025", o.Product)
+	}
+	if o.Language == "" {
+		o.Language = "en-US"
+	}
+	if o.Language != "en-US" && o.Language != "ko-KR" {
+		return o, fmt.Errorf("language %q: en-US or ko-KR", o.Language)
+	}
+	if o.CacheDir == "" {
+		dir, err := os.UserCacheDir()
+		if err != nil {
+			return o, fmt.Errorf("no cache directory: %w", err)
+		}
+		o.CacheDir = filepath.Join(dir, "packer-plugin-wintemplate", "standin")
+	}
+	return o, nil
+}
+
 // Set names the files that were made. All are absolute paths into the cache:
 // copy them before changing one.
 type Set struct {
@@ -41,7 +72,142 @@ type Set struct {
 	Kernel, Initrd string
 }
 
+// sources are part of the cache's key: a changed maker makes new media.
+//
+//go:embed *.go
+var sources embed.FS
+
 // Make returns the media for the options, from the cache when they are there.
+// It runs Debian's own tools and needs no privileges; the first call downloads
+// the distribution's kernel package.
 func Make(ctx context.Context, o Options) (*Set, error) {
-	return nil, errors.New("discs: not yet")
+	o, err := o.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	if o.CacheDir, err = filepath.Abs(o.CacheDir); err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(o.CacheDir, 0o755); err != nil {
+		return nil, err
+	}
+	unlock, err := lock(filepath.Join(o.CacheDir, "lock"))
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	k, err := fetchKernel(ctx, o.CacheDir)
+	if err != nil {
+		return nil, fmt.Errorf("kernel for the stand-in: %w", err)
+	}
+	work, err := os.MkdirTemp(o.CacheDir, "work-*")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(work)
+	init, err := buildInit(ctx, work)
+	if err != nil {
+		return nil, fmt.Errorf("guest program: %w", err)
+	}
+	key, err := cacheKey(o, k, init)
+	if err != nil {
+		return nil, err
+	}
+	dir := filepath.Join(o.CacheDir, key)
+	set := &Set{
+		InstallISO:         filepath.Join(dir, "install.iso"),
+		DriversISO:         filepath.Join(dir, "virtio-win.iso"),
+		CloudbaseInstaller: filepath.Join(dir, "CloudbaseInitSetup_x64.msi"),
+		Kernel:             k.Image,
+		Initrd:             filepath.Join(dir, "initrd.img"),
+	}
+	if isPresent(dir) {
+		return set, nil
+	}
+	partial := filepath.Join(work, "set")
+	if err := os.Mkdir(partial, 0o755); err != nil {
+		return nil, err
+	}
+	if err := makeSet(ctx, o, k, init, work, partial); err != nil {
+		return nil, err
+	}
+	return set, os.Rename(partial, dir)
+}
+
+func makeSet(ctx context.Context, o Options, k kernel, init []byte, work, out string) error {
+	initrd, err := buildInitramfs(ctx, k, init)
+	if err != nil {
+		return fmt.Errorf("initramfs: %w", err)
+	}
+	if err := os.WriteFile(filepath.Join(out, "initrd.img"), initrd, 0o644); err != nil {
+		return err
+	}
+	if err := writeInstallISO(ctx, filepath.Join(out, "install.iso"), work, o, k, initrd); err != nil {
+		return fmt.Errorf("installation disc: %w", err)
+	}
+	if err := writeDriversISO(ctx, filepath.Join(out, "virtio-win.iso"), work, o); err != nil {
+		return fmt.Errorf("drivers disc: %w", err)
+	}
+	msi, err := buildMSI(ctx, work, "Cloudbase-Init 1.1.8", "1.1.8")
+	if err != nil {
+		return fmt.Errorf("cloudbase-init installer: %w", err)
+	}
+	return os.WriteFile(filepath.Join(out, "CloudbaseInitSetup_x64.msi"), msi, 0o644)
+}
+
+// buildInit compiles PID 1: static, so that the initramfs needs no libraries
+// for it.
+func buildInit(ctx context.Context, work string) ([]byte, error) {
+	out := filepath.Join(work, "init")
+	env := append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH=amd64", "GOFLAGS=")
+	if _, err := toolEnv(ctx, "", env, "go", "build", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w -buildid=", "-o", out,
+		"github.com/wintemplate/packer-plugin-wintemplate/internal/standin/windows/cmd/standin-init"); err != nil {
+		return nil, err
+	}
+	return os.ReadFile(out)
+}
+
+// cacheKey names the media by everything they are made from.
+func cacheKey(o Options, k kernel, init []byte) (string, error) {
+	sum := sha256.New()
+	o.CacheDir = ""
+	if err := json.NewEncoder(sum).Encode(struct {
+		Options Options
+		Kernel  string
+	}{o, k.Version}); err != nil {
+		return "", err
+	}
+	sum.Write(init)
+	if err := hashSources(sum); err != nil {
+		return "", err
+	}
+	return hex.EncodeToString(sum.Sum(nil))[:24], nil
+}
+
+func hashSources(sum hash.Hash) error {
+	entries, err := sources.ReadDir(".")
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		body, err := sources.ReadFile(e.Name())
+		if err != nil {
+			return err
+		}
+		sum.Write(body)
+	}
+	return nil
+}
+
+// lock keeps two makers from filling the cache at once.
+func lock(path string) (unlock func(), err error) {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o644)
+	if err != nil {
+		return nil, err
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX); err != nil {
+		f.Close()
+		return nil, fmt.Errorf("lock %s: %w", path, err)
+	}
+	return func() { f.Close() }, nil
 }
