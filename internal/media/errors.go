@@ -1,5 +1,7 @@
 package media
 
+import "fmt"
+
 // NotWindowsError says that a disc is not a Windows installation disc.
 type NotWindowsError struct {
 	// Found says what the disc is, or what it lacks.
@@ -13,12 +15,14 @@ func (e *NotWindowsError) Error() string {
 
 // TruncatedError says that a disc ends before its volume does.
 type TruncatedError struct {
-	// Size is the file's size, Want the size that the volume needs; in bytes.
+	// Size is the file's length, Want the least that the volume needs; bytes.
 	Size, Want int64
 }
 
 // Error says both sizes and what to try.
-func (e *TruncatedError) Error() string { return "truncated" }
+func (e *TruncatedError) Error() string {
+	return fmt.Sprintf("the ISO is truncated: its volume needs %d bytes, the file has %d; download it again and check its checksum", e.Want, e.Size)
+}
 
 // RefusedError says why a disc can't be patched.
 type RefusedError struct {
@@ -27,4 +31,10 @@ type RefusedError struct {
 }
 
 // Error says the reason and what to try.
-func (e *RefusedError) Error() string { return "this disc can't be patched: " + e.Reason }
+func (e *RefusedError) Error() string {
+	return "this disc can't be patched: " + e.Reason + "; use the ISO as Microsoft publishes it, or rebuild it"
+}
+
+func refused(format string, args ...any) error {
+	return &RefusedError{Reason: fmt.Sprintf(format, args...)}
+}

@@ -1,0 +1,169 @@
+package media
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"strings"
+
+	"github.com/wintemplate/packer-plugin-wintemplate/internal/media/eltorito"
+	"github.com/wintemplate/packer-plugin-wintemplate/internal/media/wim"
+)
+
+// installNames are where Setup looks for its images.
+var installNames = []string{"sources/install.wim", "sources/install.esd", "sources/install.swm"}
+
+// Inspect reads what the disc installs: the XML of install.wim (or .esd, .swm),
+// ei.cfg, lang.ini and the boot catalogue. It reads well under 1 MB.
+func (i *Image) Inspect() (*Facts, error) {
+	f := &Facts{Label: i.Label(), Channel: ChannelUnknown}
+	install, err := i.findInstall(f)
+	if err != nil {
+		return nil, err
+	}
+	if err := i.checkParts(f.InstallPath, install.TotalParts); err != nil {
+		return nil, err
+	}
+	if f.Images = windowsImages(install); len(f.Images) == 0 {
+		return nil, &NotWindowsError{Found: f.InstallPath + " holds no image"}
+	}
+	f.Architecture, f.Build = f.Images[0].Architecture, f.Images[0].Build
+	switch boot, err := i.wim("sources/boot.wim"); {
+	case err == nil:
+		f.BootImages = windowsImages(boot)
+	case !errors.Is(err, fs.ErrNotExist):
+		return nil, err
+	}
+	if f.UILanguages, err = i.uiLanguages(); err != nil {
+		return nil, err
+	}
+	if f.Channel, err = i.channel(f.Images); err != nil {
+		return nil, err
+	}
+	return f, i.inspectBoot(f)
+}
+
+// findInstall reads the XML of the disc's install image, wherever it is.
+func (i *Image) findInstall(f *Facts) (*wim.Info, error) {
+	for _, name := range installNames {
+		info, err := i.wim(name)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		f.InstallPath = name
+		return info, err
+	}
+	for _, dir := range []string{"x64/sources", "x86/sources"} {
+		if _, err := fs.Stat(i.FS(), dir); err == nil {
+			return nil, &NotWindowsError{Found: "it holds two architectures (x64 and x86), as the Media Creation Tool makes them, and Setup asks which"}
+		}
+	}
+	return nil, &NotWindowsError{Found: fmt.Sprintf("%q holds no sources/install.wim, install.esd or install.swm", i.Label())}
+}
+
+// wim reads the header and XML of the WIM at path.
+func (i *Image) wim(path string) (*wim.Info, error) {
+	file, err := i.FS().Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	at, ok := file.(Source)
+	if !ok {
+		return nil, fmt.Errorf("%s: it is a directory", path)
+	}
+	info, err := wim.Read(at, at.Size())
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return info, nil
+}
+
+// checkParts looks for the further parts of a split image: install2.swm ….
+func (i *Image) checkParts(path string, parts int) error {
+	stem, found := strings.CutSuffix(path, ".swm")
+	if !found {
+		return nil
+	}
+	for n := 2; n <= parts; n++ {
+		part := fmt.Sprintf("%s%d.swm", stem, n)
+		if _, err := fs.Stat(i.FS(), part); err != nil {
+			return fmt.Errorf("%s has %d parts: %w", path, parts, err)
+		}
+	}
+	return nil
+}
+
+func windowsImages(info *wim.Info) []WindowsImage {
+	var out []WindowsImage
+	for _, x := range info.Images {
+		out = append(out, WindowsImage{
+			Index: x.Index, Name: x.Name, DisplayName: x.DisplayName,
+			Description: x.Description, DisplayDescription: x.DisplayDescription,
+			Flags: x.Flags, EditionID: x.EditionID, InstallationType: x.InstallationType,
+			ProductName: x.ProductName, Architecture: x.Architecture,
+			Languages: x.Languages, DefaultLanguage: x.DefaultLanguage,
+			Major: x.Major, Minor: x.Minor, Build: x.Build, ServicePackBuild: x.SPBuild,
+			TotalBytes: x.TotalBytes, Evaluation: evaluation(x),
+		})
+	}
+	return out
+}
+
+// evaluation tells an evaluation copy by its edition id, which ends in Eval
+// (ServerStandardEval, EnterpriseSEval); NAME alone doesn't tell on servers.
+func evaluation(x wim.Image) bool {
+	hasEval := func(s string) bool {
+		s = strings.ToLower(s)
+		return strings.HasSuffix(s, "eval") || strings.HasSuffix(s, "evalcore")
+	}
+	if x.EditionID != "" {
+		return hasEval(x.EditionID)
+	}
+	return hasEval(x.Flags) || strings.Contains(strings.ToLower(x.Name+x.DisplayName), "evaluation")
+}
+
+// inspectBoot reads the boot catalogue. A disc without one can still be read.
+func (i *Image) inspectBoot(f *Facts) error {
+	catalog, err := eltorito.Read(i.r, i.size)
+	if errors.Is(err, eltorito.ErrNone) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	f.BIOS = len(catalog.Bootable(eltorito.BIOS)) > 0
+	f.UEFI = len(catalog.Bootable(eltorito.EFI)) > 0
+	if !f.UEFI {
+		return nil
+	}
+	boot, err := i.findBoot(catalog)
+	var refusal *RefusedError
+	if errors.As(err, &refusal) {
+		return nil // Edit says so when it is asked
+	}
+	if err != nil {
+		return err
+	}
+	f.Boot, err = boot.facts(i)
+	return err
+}
+
+// readSmall reads a file of the disc that has no reason to be large.
+func (i *Image) readSmall(path string) ([]byte, error) {
+	file, err := i.FS().Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	const limit = 1 << 20
+	b, err := io.ReadAll(io.LimitReader(file, limit+1))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	if len(b) > limit {
+		return nil, fmt.Errorf("%s: longer than %d bytes", path, limit)
+	}
+	return b, nil
+}

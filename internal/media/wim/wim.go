@@ -1,0 +1,100 @@
+// Package wim reads the header and the XML of Windows imaging files: .wim, .esd
+// and the first part of a split .swm. The XML is never compressed, not even in
+// an ESD, so an edition list costs a few reads, whatever the file's size. The
+// format is [MS-WIM].
+package wim
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+)
+
+// Magic starts every WIM.
+const Magic = "MSWIM\x00\x00\x00"
+
+// HeaderSize is the length of the header in bytes.
+const HeaderSize = 208
+
+// Versions of the format.
+const (
+	VersionDefault = 0x10d00
+	VersionSolid   = 0xe00
+)
+
+// maxXML bounds the XML; that of an ISO with eleven editions has some 40 KB.
+const maxXML = 16 << 20
+
+// ErrNotWIM says that the file doesn't start as a WIM does.
+var ErrNotWIM = errors.New("not a WIM: it doesn't start with MSWIM")
+
+// Info is what a WIM says of itself.
+type Info struct {
+	Version uint32
+	Flags   uint32
+	// PartNumber counts from 1 to TotalParts; both are 1 unless split.
+	PartNumber, TotalParts int
+	// BootIndex is the image that starts, in a boot.wim; 0 for none.
+	BootIndex int
+	// Images are in the XML's order.
+	Images []Image
+}
+
+// Resource flags.
+const (
+	resourceCompressed = 0x04
+	resourceSpanned    = 0x08
+	resourceSolid      = 0x10
+)
+
+// Read reads the header and the XML of the WIM in r, size bytes long.
+func Read(r io.ReaderAt, size int64) (*Info, error) {
+	le := binary.LittleEndian
+	b := make([]byte, HeaderSize)
+	if size < HeaderSize {
+		return nil, ErrNotWIM
+	}
+	if n, err := r.ReadAt(b, 0); n < len(b) {
+		return nil, fmt.Errorf("reading the WIM's header: %w", err)
+	}
+	if string(b[:8]) != Magic {
+		return nil, ErrNotWIM
+	}
+	if n := le.Uint32(b[8:]); n != HeaderSize {
+		return nil, fmt.Errorf("WIM header of %d bytes, known is %d", n, HeaderSize)
+	}
+	info := &Info{
+		Version:    le.Uint32(b[0x0c:]),
+		Flags:      le.Uint32(b[0x10:]),
+		PartNumber: int(le.Uint16(b[0x28:])),
+		TotalParts: int(le.Uint16(b[0x2a:])),
+		BootIndex:  int(le.Uint32(b[0x78:])),
+	}
+	count := int(le.Uint32(b[0x2c:]))
+	word := le.Uint64(b[0x48:])
+	length, flags := int64(word&(1<<56-1)), byte(word>>56)
+	offset := le.Uint64(b[0x50:])
+	switch {
+	case flags&(resourceCompressed|resourceSpanned|resourceSolid) != 0:
+		return nil, fmt.Errorf("the WIM's XML has resource flags %#02x, it must be plain", flags)
+	case length > maxXML:
+		return nil, fmt.Errorf("the WIM's XML is %d bytes long, more than %d", length, maxXML)
+	case length == 0:
+		return nil, errors.New("the WIM has no XML: it was not finished")
+	case offset > uint64(size) || uint64(length) > uint64(size)-offset:
+		return nil, fmt.Errorf("the WIM's XML lies at %d, %d bytes long; the file ends at %d", offset, length, size)
+	}
+	text := make([]byte, length)
+	if n, err := r.ReadAt(text, int64(offset)); n < len(text) {
+		return nil, fmt.Errorf("reading the WIM's XML: %w", err)
+	}
+	var err error
+	if info.Images, err = parseXML(text); err != nil {
+		return nil, err
+	}
+	if len(info.Images) != count {
+		return nil, fmt.Errorf("the WIM's header counts %d images, its XML %d", count, len(info.Images))
+	}
+	return info, nil
+}
