@@ -4,6 +4,8 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+
+	"github.com/wintemplate/packer-plugin-wintemplate/internal/media/eltorito"
 )
 
 // Source is the content of a file that an Edit adds. *bytes.Reader and
@@ -14,14 +16,47 @@ type Source interface {
 }
 
 // Edit gathers changes to a disc; nothing is written before Plan.
-type Edit struct{ image *Image }
+type Edit struct {
+	image    *Image
+	noPrompt *bootChange
+}
+
+// bootChange is what NoPromptUEFI does: put replacement in the place of the
+// image at sector; nothing when the disc's image has no prompt already.
+type bootChange struct {
+	sector      uint32
+	replacement *variant
+}
 
 // Edit starts an edit of the disc.
 func (i *Image) Edit() *Edit { return &Edit{image: i} }
 
 // NoPromptUEFI replaces the UEFI boot image that waits for a key by the disc's
-// own image that does not. Having no prompt already is fine.
-func (e *Edit) NoPromptUEFI() error { return errors.New("not yet") }
+// own image that does not. Having no prompt already is fine. A disc whose boot
+// image is not one of its own efisys files, or that has none without a prompt
+// by the same signer, is refused with a *RefusedError.
+//
+// The image's bytes are overwritten where they lie: the catalogue is unchanged,
+// and so is what firmware computes from it for a sector count of 1.
+func (e *Edit) NoPromptUEFI() error {
+	catalog, err := eltorito.Read(e.image.r, e.image.size)
+	if errors.Is(err, eltorito.ErrNone) {
+		return refused("it has no boot catalogue")
+	}
+	if err != nil {
+		return err
+	}
+	boot, err := e.image.findBoot(catalog)
+	if err != nil {
+		return err
+	}
+	replacement, err := boot.replacement(e.image)
+	if err != nil {
+		return err
+	}
+	e.noPrompt = &bootChange{sector: boot.entry.Sector, replacement: replacement}
+	return nil
+}
 
 // AddFile adds the file at path, or replaces it; directories are made as needed.
 func (e *Edit) AddFile(path string, s Source) error { return errors.New("not yet") }
@@ -37,27 +72,14 @@ type Options struct{}
 
 // Plan works the edit out. It refuses, with the reason (*RefusedError), discs
 // that are not laid out as it knows them.
-func (e *Edit) Plan(o Options) (*Plan, error) { return nil, errors.New("not yet") }
-
-// Plan is a patched disc. It is an io.ReaderAt and deterministic: the same disc
-// and the same edit give the same bytes.
-type Plan struct{ size int64 }
-
-// Size is the patched disc's length in bytes.
-func (p *Plan) Size() int64 { return p.size }
-
-// ReadAt reads the patched disc.
-func (p *Plan) ReadAt(b []byte, off int64) (int, error) { return 0, errors.New("not yet") }
-
-// Digest names the patched disc: hex SHA-256 over the plan and a sample of the
-// disc beneath it. Equal digests mean equal bytes as long as the disc beneath is
-// the same.
-func (p *Plan) Digest() string { return "" }
-
-// WriteQcow2 writes the plan as a qcow2 overlay over the disc at backingPath,
-// whose format the header names as raw. backingPath is the path on the host
-// that runs QEMU.
-func (p *Plan) WriteQcow2(w io.WriterAt, backingPath string) error { return errors.New("not yet") }
-
-// Verify re-opens the patched disc, walks it and compares it with the original.
-func (p *Plan) Verify() error { return errors.New("not yet") }
+func (e *Edit) Plan(_ Options) (*Plan, error) {
+	var changes []change
+	if b := e.noPrompt; b != nil && b.replacement != nil {
+		changes = append(changes, change{int64(b.sector) * sectorSize, b.replacement})
+	}
+	o, err := newOverlaid(e.image.r, e.image.size, e.image.size, changes)
+	if err != nil {
+		return nil, err
+	}
+	return &Plan{edit: e, disc: o}, nil
+}

@@ -1,13 +1,18 @@
 package media
 
 import (
-	"errors"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"os"
 	"time"
 )
 
 // Identity tells whether a file is still the one that it was: its size, its
 // modification time and a hash over samples of its content. Owner and ctime are
-// no part of it: libvirt changes the owner of the discs that it opens.
+// no part of it: libvirt changes the owner of the discs that it opens
+// (cockpit#20431).
 type Identity struct {
 	Path     string
 	Size     int64
@@ -17,7 +22,59 @@ type Identity struct {
 }
 
 // Identify takes the identity of the file at path.
-func Identify(path string) (Identity, error) { return Identity{}, errors.New("not yet") }
+func Identify(path string) (Identity, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return Identity{}, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return Identity{}, err
+	}
+	sample, err := sampleHash(f, info.Size())
+	if err != nil {
+		return Identity{}, fmt.Errorf("%s: %w", path, err)
+	}
+	return Identity{Path: path, Size: info.Size(), Modified: info.ModTime(), Sample: sample}, nil
+}
 
 // Check tells whether the file is still the same; the error says what changed.
-func (i Identity) Check() error { return errors.New("not yet") }
+func (i Identity) Check() error {
+	now, err := Identify(i.Path)
+	if err != nil {
+		return err
+	}
+	const advice = "an overlay over it reads wrong data now; leave the ISO alone during the build and start again"
+	switch {
+	case now.Size != i.Size:
+		return fmt.Errorf("%s changed: it had %d bytes and has %d; %s", i.Path, i.Size, now.Size, advice)
+	case now.Sample != i.Sample:
+		return fmt.Errorf("%s changed: its content is another; %s", i.Path, advice)
+	case !now.Modified.Equal(i.Modified):
+		return fmt.Errorf("%s changed: it was written at %s; %s", i.Path, now.Modified.UTC().Format(time.RFC3339), advice)
+	}
+	return nil
+}
+
+// sampleHash hashes the start of a disc, where its structures are, its end, and
+// places spread between.
+func sampleHash(r io.ReaderAt, size int64) (string, error) {
+	spans := []span{{0, min(size, 512<<10)}}
+	const places, length = 32, 4 << 10
+	for k := int64(1); k <= places; k++ {
+		at := size / (places + 1) * k &^ (sectorSize - 1)
+		spans = append(spans, span{at, min(length, size-at)})
+	}
+	spans = append(spans, span{max(0, size-64<<10), min(size, 64<<10)})
+	h := sha256.New()
+	fmt.Fprintf(h, "%d\n", size)
+	for _, s := range spans {
+		if n, err := io.Copy(h, io.NewSectionReader(r, s.at, s.length)); err != nil {
+			return "", err
+		} else if n < s.length {
+			return "", fmt.Errorf("reading %d bytes at %d: %w", s.length, s.at, io.ErrUnexpectedEOF)
+		}
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
+}
