@@ -65,3 +65,22 @@ func (e *Error) Error() string {
 
 // Unwrap gives the kind, so that errors.Is(err, ErrNotFound) works.
 func (e *Error) Unwrap() error { return e.Kind }
+
+// withRemedy and withKind give a copy of an *Error with that part replaced; other errors pass.
+func withRemedy(err error, remedy string) error {
+	return amended(err, func(e *Error) { e.Remedy = remedy })
+}
+
+func withKind(err, kind error) error {
+	return amended(err, func(e *Error) { e.Kind = kind })
+}
+
+func amended(err error, change func(*Error)) error {
+	var e *Error
+	if !errors.As(err, &e) {
+		return err
+	}
+	n := *e
+	change(&n)
+	return &n
+}

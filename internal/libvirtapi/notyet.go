@@ -8,90 +8,13 @@ import (
 
 var errNotYet = errors.New("not yet")
 
-// Connect opens a connection. uri is "qemu:///system" (also when empty). Remote URIs are refused
-// for now, naming what works. Failures are ErrUnavailable or ErrPermission with a remedy.
-func Connect(ctx context.Context, uri string) (*Conn, error) { return nil, errNotYet }
-
-// Conn is a connection to one libvirt; safe for concurrent use. A call that meets a lost connection
-// opens a new one.
-type Conn struct{ uri string }
-
-// URI is what the connection was opened with.
-func (c *Conn) URI() string { return c.uri }
-
-// Close ends it. Consoles, watches and transfers have connections of their own.
-func (c *Conn) Close() error { return errNotYet }
-
-// Host asks libvirt about itself and its machine.
-func (c *Conn) Host(ctx context.Context) (Host, error) { return Host{}, errNotYet }
-
-// Supported is an error when libvirt or QEMU is older than the floor.
-func (h Host) Supported() error { return errNotYet }
-
-// DomainCaps asks what a domain with this accelerator can be; ErrUnsupported when libvirt can't make one.
-func (c *Conn) DomainCaps(ctx context.Context, acc Accelerator) (DomainCaps, error) {
-	return DomainCaps{}, errNotYet
-}
-
 // ProbeKVM runs a tiny guest under KVM and demands output from it within a few seconds, because a
-// /dev/kvm that can be opened proves nothing. It leaves nothing behind. err is for a libvirt that
-// failed, not for a missing KVM.
-func (c *Conn) ProbeKVM(ctx context.Context) (Probe, error) { return Probe{}, errNotYet }
-
-// DomainXML renders the domain; pure and deterministic. Errors name the field of the spec.
-func DomainXML(spec DomainSpec) (string, error) { return "", errNotYet }
-
-// DomainNames lists the names taken on the host, running or not.
-func (c *Conn) DomainNames(ctx context.Context) ([]string, error) { return nil, errNotYet }
-
-// LookupDomain finds a domain by name; ErrNotFound.
-func (c *Conn) LookupDomain(ctx context.Context, name string) (Domain, error) {
-	return Domain{}, errNotYet
-}
-
-// DomainOwner reads the metadata that DomainXML wrote; ErrNotFound for a domain that is not ours.
-func (c *Conn) DomainOwner(ctx context.Context, d Domain) (Owner, error) { return Owner{}, errNotYet }
-
-// DefineDomain makes a persistent domain, not started; ErrExists when name or UUID is taken.
-func (c *Conn) DefineDomain(ctx context.Context, xml string) (Domain, error) {
-	return Domain{}, errNotYet
-}
-
-// StartPaused creates the guest with its CPUs stopped, so that console and events are complete.
-func (c *Conn) StartPaused(ctx context.Context, d Domain) error { return errNotYet }
-
-// Resume lets the CPUs run.
-func (c *Conn) Resume(ctx context.Context, d Domain) error { return errNotYet }
-
-// Destroy ends the guest at once. A domain that is off or gone is no error.
-func (c *Conn) Destroy(ctx context.Context, d Domain) error { return errNotYet }
-
-// Undefine removes the definition with NVRAM, TPM state, managed save and metadata of snapshots and
-// checkpoints. A domain that is gone is no error.
-func (c *Conn) Undefine(ctx context.Context, d Domain) error { return errNotYet }
-
-// State reads state and reason; ErrNotFound when the domain is gone.
-func (c *Conn) State(ctx context.Context, d Domain) (DomainState, error) {
-	return DomainState{}, errNotYet
-}
-
-// SetLink raises or drops the link of the card with this MAC, in the running guest and its definition.
-func (c *Conn) SetLink(ctx context.Context, d Domain, mac string, up bool) error { return errNotYet }
-
-// AttachDisk plugs a disk into the running guest (not into its definition). target is the device
-// name, such as "vdb".
-func (c *Conn) AttachDisk(ctx context.Context, d Domain, target string, disk DiskSpec) error {
-	return errNotYet
-}
+// /dev/kvm that can be opened proves nothing. It needs a pool for a disk of one sector. It leaves nothing
+// behind. err is for a libvirt that failed, not for a missing KVM.
+func (c *Conn) ProbeKVM(ctx context.Context, pool string) (Probe, error) { return Probe{}, errNotYet }
 
 // DetachDisk asks the running guest to release a disk, and waits until it has.
 func (c *Conn) DetachDisk(ctx context.Context, d Domain, target string) error { return errNotYet }
-
-// Screenshot writes a picture of the first screen and gives its media type ("image/x-portable-pixmap"
-// or "image/png").
-func (c *Conn) Screenshot(ctx context.Context, d Domain, w io.Writer) (string, error) {
-	return "", errNotYet
-}
 
 // Watch is a subscription to one domain's events.
 type Watch struct{}
@@ -185,7 +108,9 @@ func (c *Conn) DownloadVolume(ctx context.Context, v Volume, w io.Writer, progre
 func (c *Conn) DeleteVolume(ctx context.Context, v Volume) error { return errNotYet }
 
 // Network finds a network by name; ErrNotFound lists what there is.
-func (c *Conn) Network(ctx context.Context, name string) (Network, error) { return Network{}, errNotYet }
+func (c *Conn) Network(ctx context.Context, name string) (Network, error) {
+	return Network{}, errNotYet
+}
 
 // StartNetwork starts it when it is stopped, and says whether it did. It is left running.
 func (c *Conn) StartNetwork(ctx context.Context, name string) (started bool, err error) {
@@ -193,7 +118,9 @@ func (c *Conn) StartNetwork(ctx context.Context, name string) (started bool, err
 }
 
 // Lease gives the newest IPv4 lease of the card; ErrNotFound while there is none.
-func (c *Conn) Lease(ctx context.Context, network, mac string) (Lease, error) { return Lease{}, errNotYet }
+func (c *Conn) Lease(ctx context.Context, network, mac string) (Lease, error) {
+	return Lease{}, errNotYet
+}
 
 // CheckAccess says whether QEMU's user can read the file at path; nil when it can. Else an error that names the
 // folder or file, what was found and what to try. Pure but for stat.

@@ -69,6 +69,9 @@ type DomainSpec struct {
 	CDs         []CDSpec   // in order of SATA ports, so of Windows' drive letters
 	NIC         NICSpec
 	VNC         VNC // VNCSocket when empty
+	// HyperV is DomainCaps.HyperV: only these of the usual enlightenments are switched on, since QEMU refuses to
+	// start with one that the host's KVM lacks. nil switches on all of them. Ignored under TCG.
+	HyperV []string
 }
 
 // DiskSpec is a hard disk.

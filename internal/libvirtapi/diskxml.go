@@ -1,0 +1,134 @@
+package libvirtapi
+
+import (
+	"cmp"
+	"fmt"
+
+	"libvirt.org/go/libvirtxml"
+)
+
+// scsiController is the index of the virtio-scsi controller, sataController that of q35's own AHCI.
+const (
+	scsiController = 0
+	sataController = 0
+)
+
+// disksXML gives the CDs and disks their target names. CDs come first on SATA: the target's letter and the
+// port of a SATA drive are one.
+func disksXML(spec DomainSpec) []libvirtxml.DomainDisk {
+	var out []libvirtxml.DomainDisk
+	var virtio, sd int
+	for _, d := range spec.Disks {
+		if d.Bus == VirtioBlk {
+			out = append(out, diskXML(d, targetName("vd", virtio)))
+			virtio++
+		}
+	}
+	for i, cd := range spec.CDs {
+		out = append(out, cdXML(cd, i))
+		sd++
+	}
+	for _, d := range spec.Disks {
+		if d.Bus != VirtioBlk {
+			out = append(out, diskXML(d, targetName("sd", sd)))
+			sd++
+		}
+	}
+	return out
+}
+
+func targetName(prefix string, i int) string { return prefix + string(rune('a'+i)) }
+
+// diskXML is a hard disk. Its unit on SCSI or SATA is its letter, as libvirt itself counts.
+func diskXML(d DiskSpec, target string) libvirtxml.DomainDisk {
+	x := libvirtxml.DomainDisk{
+		Device: "disk",
+		Driver: &libvirtxml.DomainDiskDriver{
+			Name: "qemu", Type: d.Format, Cache: d.Cache,
+			// What the guest frees leaves the file, so that there is less to compact.
+			Discard: "unmap", DetectZeros: "unmap",
+		},
+		Source:       fileSource(d.Path, false),
+		BackingStore: &libvirtxml.DomainDiskBackingStore{},
+		Target:       &libvirtxml.DomainDiskTarget{Dev: target},
+		Serial:       d.Serial,
+		Boot:         bootOrder(d.BootOrder),
+	}
+	switch d.Bus {
+	case VirtioBlk:
+		x.Target.Bus = "virtio"
+	case VirtioSCSI:
+		x.Target.Bus = "scsi"
+		x.Address = driveAddress(scsiController, unit(target))
+	case SATA:
+		x.Target.Bus = "sata"
+		x.Address = driveAddress(sataController, unit(target))
+	}
+	return x
+}
+
+// cdXML is a CD-ROM drive at a SATA port.
+func cdXML(cd CDSpec, port int) libvirtxml.DomainDisk {
+	x := libvirtxml.DomainDisk{
+		Device:   "cdrom",
+		Driver:   &libvirtxml.DomainDiskDriver{Name: "qemu", Type: cmp.Or(cd.Format, "raw")},
+		Target:   &libvirtxml.DomainDiskTarget{Dev: targetName("sd", port), Bus: "sata"},
+		ReadOnly: &libvirtxml.DomainDiskReadOnly{},
+		Boot:     bootOrder(cd.BootOrder),
+		Address:  driveAddress(sataController, uint(port)),
+	}
+	if cd.Path == "" {
+		return x
+	}
+	x.Source = fileSource(cd.Path, false)
+	// An empty element ends the chain: libvirt then looks for nothing by itself.
+	x.BackingStore = &libvirtxml.DomainDiskBackingStore{}
+	if b := cd.Backing; b != nil {
+		x.BackingStore = &libvirtxml.DomainDiskBackingStore{
+			Format:       &libvirtxml.DomainDiskFormat{Type: b.Format},
+			Source:       fileSource(b.Path, b.KeepOwner),
+			BackingStore: &libvirtxml.DomainDiskBackingStore{},
+		}
+	}
+	return x
+}
+
+// fileSource names a file by path, not by pool and volume: the latter hides the backing chain from AppArmor
+// (dmacvicar/terraform-provider-libvirt#1354).
+func fileSource(path string, keepOwner bool) *libvirtxml.DomainDiskSource {
+	f := &libvirtxml.DomainDiskSourceFile{File: path}
+	if keepOwner {
+		f.SecLabel = []libvirtxml.DomainDeviceSecLabel{{Model: "dac", Relabel: "no"}}
+	}
+	return &libvirtxml.DomainDiskSource{File: f}
+}
+
+func bootOrder(n int) *libvirtxml.DomainDeviceBoot {
+	if n == 0 {
+		return nil
+	}
+	return &libvirtxml.DomainDeviceBoot{Order: uint(n)}
+}
+
+func driveAddress(controller, unit uint) *libvirtxml.DomainAddress {
+	var zero uint
+	return &libvirtxml.DomainAddress{Drive: &libvirtxml.DomainAddressDrive{
+		Controller: &controller, Bus: &zero, Target: &zero, Unit: &unit,
+	}}
+}
+
+// unit is the letter's number: sdc is 2.
+func unit(target string) uint { return uint(target[len(target)-1] - 'a') }
+
+// diskDeviceXML is one disk as a document of its own, for hot-plugging.
+func diskDeviceXML(target string, d DiskSpec) (string, error) {
+	if err := d.validate("disk"); err != nil {
+		return "", err
+	}
+	if len(target) != 3 {
+		return "", fmt.Errorf("disk: target %q must look like \"vdb\"", target)
+	}
+	x := diskXML(d, target)
+	x.Boot = nil // the boot order is the definition's
+	return x.Marshal()
+}
