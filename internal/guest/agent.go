@@ -19,7 +19,7 @@ type AgentVerifyResult struct {
 }
 
 // AgentVerify looks at the QEMU guest agent and changes nothing.
-var AgentVerify = define[None, AgentVerifyResult]("agent.verify", "agent-verify", 3*time.Minute, true)
+var AgentVerify = define[None, AgentVerifyResult]("agent.verify", 3*time.Minute, true, "agent-verify")
 
 // AgentInstall runs qemu-ga-x86_64.msi, detached.
-var AgentInstall = define[InstallParameters, InstallResult]("agent.install", "agent-install", 20*time.Minute, false)
+var AgentInstall = define[InstallParameters, InstallResult]("agent.install", 20*time.Minute, false, "msi", "agent-install")

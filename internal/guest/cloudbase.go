@@ -15,7 +15,7 @@ type CloudbaseInstallResult struct {
 // CloudbaseInstall runs CloudbaseInitSetup_x64.msi and disables its service in
 // the same script: the MSI registers it to start automatically, so that the
 // next reboot of the build would run it. Run detached.
-var CloudbaseInstall = define[InstallParameters, CloudbaseInstallResult]("cloudbase.install", "cloudbase-install", 45*time.Minute, false)
+var CloudbaseInstall = define[InstallParameters, CloudbaseInstallResult]("cloudbase.install", 45*time.Minute, false, "msi", "cloudbase-install")
 
 // CloudbaseConfigureParameters are the texts of both conf files.
 type CloudbaseConfigureParameters struct {
@@ -36,4 +36,4 @@ type CloudbaseConfigureResult struct {
 
 // CloudbaseConfigure writes both conf files and asserts that the service is
 // disabled.
-var CloudbaseConfigure = define[CloudbaseConfigureParameters, CloudbaseConfigureResult]("cloudbase.configure", "cloudbase-configure", 5*time.Minute, true)
+var CloudbaseConfigure = define[CloudbaseConfigureParameters, CloudbaseConfigureResult]("cloudbase.configure", 5*time.Minute, true, "cloudbase-configure")

@@ -41,7 +41,7 @@ type ProblemDevice struct {
 }
 
 // DriversVerify looks at the drivers and changes nothing.
-var DriversVerify = define[DriversVerifyParameters, DriversVerifyResult]("drivers.verify", "drivers-verify", 5*time.Minute, true)
+var DriversVerify = define[DriversVerifyParameters, DriversVerifyResult]("drivers.verify", 5*time.Minute, true, "drivers-verify")
 
 // InstallParameters name an installer that lies in the guest.
 type InstallParameters struct {
@@ -66,4 +66,4 @@ type InstallResult struct {
 
 // DriversInstall runs virtio-win-gt-x64.msi. It drops the network adapter
 // while it runs, so it is run detached. Asks for a reboot when the MSI does.
-var DriversInstall = define[InstallParameters, InstallResult]("drivers.install", "drivers-install", 45*time.Minute, false)
+var DriversInstall = define[InstallParameters, InstallResult]("drivers.install", 45*time.Minute, false, "msi", "drivers-install")

@@ -26,4 +26,4 @@ type FactsResult struct {
 }
 
 // Facts asks for FactsResult.
-var Facts = define[None, FactsResult]("facts", "facts", 3*time.Minute, true)
+var Facts = define[None, FactsResult]("facts", 3*time.Minute, true, "facts")

@@ -40,8 +40,13 @@ func LookupScript(script string) (Operation, bool) {
 	return Operation{}, false
 }
 
-func define[P, R any](name, file string, deadline time.Duration, repeatable bool) Call[P, R] {
-	o := Operation{Name: name, Script: script("prelude") + script(file), Deadline: deadline, Repeatable: repeatable}
+// define registers the operation whose script is the prelude and these files.
+func define[P, R any](name string, deadline time.Duration, repeatable bool, files ...string) Call[P, R] {
+	text := script("prelude")
+	for _, f := range files {
+		text += script(f)
+	}
+	o := Operation{Name: name, Script: text, Deadline: deadline, Repeatable: repeatable}
 	operations = append(operations, o)
 	return Call[P, R]{o}
 }

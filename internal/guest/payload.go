@@ -31,4 +31,4 @@ type PayloadFindResult struct {
 }
 
 // PayloadFind finds a file on the discs by its digest.
-var PayloadFind = define[PayloadFindParameters, PayloadFindResult]("payload.find", "payload-find", 10*time.Minute, true)
+var PayloadFind = define[PayloadFindParameters, PayloadFindResult]("payload.find", 10*time.Minute, true, "payload-find")

@@ -18,4 +18,4 @@ type RebootResult struct {
 
 // Reboot asks Windows to restart in two seconds, so that the answer still gets
 // through. A restart that is already under way (1115) counts.
-var Reboot = define[RebootParameters, RebootResult]("reboot", "reboot", 2*time.Minute, true)
+var Reboot = define[RebootParameters, RebootResult]("reboot", 2*time.Minute, true, "reboot")

@@ -21,4 +21,4 @@ type ReadyResult struct {
 }
 
 // WaitReady looks once, and answers at once; Session.WaitReady repeats it.
-var WaitReady = define[ReadyParameters, ReadyResult]("wait-ready", "wait-ready", 2*time.Minute, true)
+var WaitReady = define[ReadyParameters, ReadyResult]("wait-ready", 2*time.Minute, true, "wait-ready")

@@ -15,6 +15,8 @@ type Revert struct {
 	// be absent.
 	Restore bool   `json:"restore"`
 	Data    string `json:"data"`
+	// Late ones are undone after sysprep, when the connection goes.
+	Late bool `json:"late"`
 }
 
 // SealParameters are all that the seal needs; nothing is asked for later,
@@ -22,9 +24,11 @@ type Revert struct {
 type SealParameters struct {
 	// Unattend is the answer file for sysprep, whole.
 	Unattend string `json:"unattend"`
-	// Reverts are undone after sysprep has succeeded (those that the
-	// connection needs) or before it (all others).
+	// Reverts are undone before sysprep, or after it when they are Late.
 	Reverts []Revert `json:"reverts"`
+	// Retry says that the caller mends SealAppX and SealNotStarted and seals
+	// again: these then send no beacon that ends the build.
+	Retry bool `json:"retry"`
 	// CertificateSHA256 is the digest of the build's certificate, deleted
 	// with its key; empty: no certificate of ours.
 	CertificateSHA256 string `json:"certificate_sha256"`
@@ -86,4 +90,4 @@ const (
 
 // Seal generalizes the image, closes the build's doors and powers off. It only
 // makes sense detached (Session.Detach): it ends the connection it came by.
-var Seal = define[SealParameters, SealResult]("seal", "seal", 2*time.Hour, false)
+var Seal = define[SealParameters, SealResult]("seal", 2*time.Hour, false, "seal")

@@ -13,6 +13,8 @@ type TaskStartParameters struct {
 	Script     string `json:"script"`
 	// Launcher is the launcher's text, which the task runs from a file.
 	Launcher string `json:"launcher"`
+	// Account to run as without a stored password (S4U); empty: LocalSystem.
+	Account string `json:"account"`
 	// TimeoutSeconds after which the task scheduler ends it.
 	TimeoutSeconds int `json:"timeout_seconds"`
 }
@@ -26,7 +28,7 @@ type TaskStartResult struct {
 }
 
 // TaskStart registers and starts a SYSTEM task, and returns at once.
-var TaskStart = define[TaskStartParameters, TaskStartResult]("task.start", "task-start", 3*time.Minute, true)
+var TaskStart = define[TaskStartParameters, TaskStartResult]("task.start", 3*time.Minute, true, "task-start")
 
 // TaskParameters name a task.
 type TaskParameters struct {
@@ -54,11 +56,11 @@ type TaskStatusResult struct {
 }
 
 // TaskStatus tells how a task stands.
-var TaskStatus = define[TaskParameters, TaskStatusResult]("task.status", "task-status", 2*time.Minute, true)
+var TaskStatus = define[TaskParameters, TaskStatusResult]("task.status", 2*time.Minute, true, "task-status")
 
 // TaskRelease lets a task go on that waits for it: the seal, once sealed, waits
 // so that its success can be told before the connection is closed.
-var TaskRelease = define[TaskParameters, None]("task.release", "task-release", 2*time.Minute, true)
+var TaskRelease = define[TaskParameters, None]("task.release", 2*time.Minute, true, "task-release")
 
 // TaskRemove unregisters a finished task and deletes its folder.
-var TaskRemove = define[TaskParameters, None]("task.remove", "task-remove", 2*time.Minute, true)
+var TaskRemove = define[TaskParameters, None]("task.remove", 2*time.Minute, true, "task-remove")

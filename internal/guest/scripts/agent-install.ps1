@@ -1,1 +1,6 @@
-Stop-Operation -Code 'not-yet' -Message 'agent-install is not there yet'
+$r = Install-Package -Package $Parameters -LogName 'qemu-ga'
+Complete-Operation -Reboot $r.reboot -Result @{
+    exit_code = $r.exit_code
+    log       = $r.log
+    version   = (Get-InstalledVersion -DisplayName 'QEMU guest agent')
+}

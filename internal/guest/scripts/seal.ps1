@@ -1,1 +1,231 @@
-Stop-Operation -Code 'not-yet' -Message 'seal is not there yet'
+$sysprep = "$env:SystemRoot\System32\Sysprep"
+$scripts = "$env:SystemRoot\Setup\Scripts"
+$windows = 'HKLM:\SOFTWARE\Microsoft\Windows\CurrentVersion'
+
+function ConvertTo-ProviderPath([string]$Key) {
+    $Key -replace '^HKLM\\', 'Registry::HKEY_LOCAL_MACHINE\' -replace '^HKU\\', 'Registry::HKEY_USERS\' -replace '^HKCU\\', 'Registry::HKEY_CURRENT_USER\'
+}
+
+function Remove-IfThere([string[]]$Path) {
+    foreach ($p in $Path) { if (Test-Path -LiteralPath $p) { Remove-Item -LiteralPath $p -Recurse -Force } }
+}
+
+function Remove-RegistryValue([string]$Key, [string]$Name) {
+    $k = Get-Item -LiteralPath $Key -ErrorAction SilentlyContinue
+    if ($null -ne $k -and @($k.Property) -contains $Name) { Remove-ItemProperty -LiteralPath $Key -Name $Name -Force }
+}
+
+function Undo-RegistryValue($s) {
+    $key = ConvertTo-ProviderPath -Key $s.key
+    if (-not $s.restore) { Remove-RegistryValue -Key $key -Name $s.name; return }
+    if (-not (Test-Path -LiteralPath $key)) { New-Item -Path $key -Force | Out-Null }
+    $type = 'String'
+    $data = "$($s.data)"
+    if ($s.type -eq 'REG_DWORD') { $type = 'DWord'; $data = [int]$s.data }
+    New-ItemProperty -LiteralPath $key -Name $s.name -PropertyType $type -Value $data -Force | Out-Null
+}
+
+function Remove-Listener([string]$Transport) {
+    $selector = @{ Address = '*'; Transport = $Transport }
+    try {
+        Remove-WSManInstance -ResourceURI 'winrm/config/Listener' -SelectorSet $selector
+    } catch {
+        # The service refuses every change while one connection is Public (2150859113): then in the registry.
+        Remove-IfThere -Path "$windows\WSMAN\Listener\*+$Transport"
+    }
+    foreach ($address in '0.0.0.0:5986', '[::]:5986') {
+        # Ends with 1 when there is no such binding, as is right.
+        & netsh.exe http delete sslcert "ipport=$address" | Out-Null
+    }
+    if (Test-Path -LiteralPath "$windows\WSMAN\Listener\*+$Transport") { throw "the WinRM listener $Transport is still there" }
+}
+
+# With its key: deleting the certificate alone leaves the key in every clone.
+function Remove-BuildCertificate([string]$Sha256) {
+    $hasher = [Security.Cryptography.SHA256]::Create()
+    foreach ($c in @(Get-ChildItem -LiteralPath 'Cert:\LocalMachine\My')) {
+        $hash = -join @($hasher.ComputeHash($c.RawData) | ForEach-Object { $_.ToString('x2') })
+        if ($hash -eq $Sha256) { Remove-Item -LiteralPath "Cert:\LocalMachine\My\$($c.Thumbprint)" -DeleteKey -Force }
+    }
+}
+
+function Undo-Setting($s) {
+    switch ($s.kind) {
+        'registry-value' { Undo-RegistryValue $s }
+        'registry-key' { Remove-IfThere -Path (ConvertTo-ProviderPath -Key $s.key) }
+        'firewall-rule' { Get-NetFirewallRule -Name $s.name -ErrorAction SilentlyContinue | Remove-NetFirewallRule }
+        'winrm-listener' { Remove-Listener -Transport $s.name }
+        'certificate' { if ($Parameters.certificate_sha256 -ne '') { Remove-BuildCertificate -Sha256 $Parameters.certificate_sha256 } }
+        'folder' { Remove-IfThere -Path $s.name }
+        default { throw "the setting $($s.id) is of the unknown kind $($s.kind)" }
+    }
+}
+
+function Remove-Autologon {
+    $winlogon = 'HKLM:\SOFTWARE\Microsoft\Windows NT\CurrentVersion\Winlogon'
+    if (Test-Path -LiteralPath $winlogon) { Set-ItemProperty -LiteralPath $winlogon -Name 'AutoAdminLogon' -Value '0' -Type String }
+    foreach ($name in 'AutoLogonCount', 'AutoLogonSID', 'DefaultUserName', 'DefaultPassword', 'DefaultDomainName', 'ForceAutoLogon') { Remove-RegistryValue -Key $winlogon -Name $name }
+    # The answer file's AutoLogon may lie in LSA's store; SYSTEM alone may open it.
+    Remove-IfThere -Path 'HKLM:\SECURITY\Policy\Secrets\DefaultPassword'
+    $run = Get-Item -LiteralPath "$windows\Run" -ErrorAction SilentlyContinue
+    if ($null -ne $run) { foreach ($name in @($run.Property | Where-Object { $_ -like 'Unattend*' })) { Remove-RegistryValue -Key "$windows\Run" -Name $name } }
+}
+
+# Each of these is found by Setup or sysprep before, or instead of, the file that we give.
+function Remove-StaleAnswers {
+    $panther = "$env:SystemRoot\Panther"
+    Remove-IfThere -Path "$panther\unattend.xml", "$panther\unattend-original.xml", "$panther\Unattend", "$panther\autounattend.xml", "$sysprep\unattend.xml", "$env:SystemDrive\unattend.xml", "$env:SystemDrive\autounattend.xml"
+    Remove-RegistryValue -Key 'HKLM:\SYSTEM\Setup' -Name 'UnattendFile'
+}
+
+# The user's own SetupComplete.cmd is kept, and called by ours in a cmd.exe of its own, so that its exit ends only itself.
+function Set-SetupComplete {
+    if ($Parameters.setup_complete -eq '') { return }
+    $file = "$scripts\SetupComplete.cmd"
+    if ((Test-Path -LiteralPath $file) -and "$(Get-Content -LiteralPath $file -Raw)" -notlike '*wintemplate-setupcomplete*') {
+        Move-Item -LiteralPath $file -Destination "$scripts\SetupComplete.user.cmd" -Force
+    }
+    Write-Text -Path $file -Text $Parameters.setup_complete
+    Write-Text -Path "$scripts\wintemplate-setupcomplete.ps1" -Text $Parameters.setup_complete_script
+}
+
+function Get-LogLine([string]$Name) {
+    @(Get-Content -LiteralPath "$sysprep\Panther\$Name" -ErrorAction SilentlyContinue)
+}
+
+# Sysprep's logs are English in every language of Windows.
+function Get-Cause([string[]]$Lines) {
+    $text = $Lines -join "`n"
+    $packages = @([regex]::Matches($text, 'SYSPRP Package (\S+) was installed for a user') | ForEach-Object { $_.Groups[1].Value } | Select-Object -Unique)
+    if ($packages.Count -gt 0 -or $text -match '0x80073cf2') {
+        return @{ code = 'appx'; message = "a Store package is installed for one user but not for all: $($packages -join ', ')"; packages = $packages }
+    }
+    foreach ($known in @(
+            @('0x80310039', 'bitlocker', 'BitLocker is on, or drive C: is not fully decrypted; turn it off with manage-bde -off C: and wait'),
+            @('0x800f0975', 'reserved-storage', 'Windows holds reserved storage, as while an update is installed; let updates finish and restart'),
+            @('0xc004d307', 'rearm', 'the number of times that this installation may be rearmed is used up; install afresh, or set skip_rearm'))) {
+        if ($text -match $known[0]) { return @{ code = $known[1]; message = "$($known[2]) ($($known[0]))"; packages = @() } }
+    }
+    $module = [regex]::Match($text, "Failure occurred while executing '([^']+)' from ([^;]+);\s*dwRet = (0x[0-9a-fA-F]+)")
+    if ($module.Success) {
+        return @{ code = 'sysprep-provider'; message = "$($module.Groups[1].Value) of $($module.Groups[2].Value) failed with $($module.Groups[3].Value)"; packages = @() }
+    }
+    @{ code = 'sysprep-validate'; message = 'setuperr.log names no cause that is known here'; packages = @() }
+}
+
+function Invoke-Sysprep([string]$Answers) {
+    Remove-IfThere -Path "$sysprep\Panther\setupact.log", "$sysprep\Panther\setuperr.log", "$sysprep\Sysprep_succeeded.tag"
+    $p = Start-Process -FilePath "$sysprep\sysprep.exe" -ArgumentList '/generalize', '/oobe', '/quit', '/quiet', "/unattend:$Answers" -PassThru -NoNewWindow
+    $null = $p.Handle
+    $limit = [int]$Parameters.sysprep_timeout_seconds
+    $started = $false
+    for ($seconds = 0; -not $p.WaitForExit(5000); $seconds += 5) {
+        if (-not $started) { $started = @(Get-LogLine -Name 'setupact.log' | Where-Object { $_ -like '*Beginning of a new sysprep run*' }).Count -gt 0 }
+        if ((-not $started -and $seconds -ge 60) -or $seconds -ge $limit) {
+            try { $p.Kill() } catch { Write-Verbose -Message "$_" }
+            if (-not $started) { Stop-Operation -Code 'sysprep-not-started' -Message 'sysprep.exe runs, but has begun nothing within 60 seconds; it may refuse LocalSystem' }
+            Stop-Operation -Code 'sysprep-timeout' -Message "sysprep.exe did not end within $limit seconds" -Detail (@(Get-LogLine -Name 'setupact.log' | Select-Object -Last 20) -join "`n")
+        }
+    }
+    # UNDEPLOYABLE is normal while generalize runs; it means something only now.
+    $state = Get-ImageState
+    if ($state -eq 'IMAGE_STATE_GENERALIZE_RESEAL_TO_OOBE') { return $state }
+    if (@(Get-LogLine -Name 'setupact.log' | Where-Object { $_ -like '*Beginning of a new sysprep run*' }).Count -eq 0) {
+        Stop-Operation -Code 'sysprep-not-started' -Message "sysprep.exe ended with $($p.ExitCode) and has begun nothing; it may refuse LocalSystem"
+    }
+    $errors = @(Get-LogLine -Name 'setuperr.log')
+    $cause = Get-Cause -Lines $errors
+    $detail = (@($cause.packages | ForEach-Object { "package: $_" }) + @($errors | Select-Object -Last 30)) -join "`n"
+    if ($state -eq 'IMAGE_STATE_UNDEPLOYABLE') {
+        Stop-Operation -Code 'image-undeployable' -Message "sysprep failed half-way and has spoiled the image: $($cause.message)" -Detail $detail
+    }
+    Stop-Operation -Code $cause.code -Message "sysprep refused: $($cause.message); ImageState is $state" -Detail $detail
+}
+
+function Remove-BuildAccount([string]$Name) {
+    $user = Get-LocalUser -Name $Name -ErrorAction SilentlyContinue
+    if ($null -eq $user -or "$($user.SID)" -like '*-500') { return }
+    # The profile stays loaded for a while after the last session has gone.
+    for ($try = 0; ; $try++) {
+        try {
+            Get-CimInstance -ClassName Win32_UserProfile -Filter "SID = '$($user.SID)'" | Remove-CimInstance
+            break
+        } catch {
+            if ($try -ge 12) { throw }
+            Start-Sleep -Seconds 5
+        }
+    }
+    Remove-LocalUser -Name $Name
+}
+
+function Close-Build {
+    $errors = @()
+    foreach ($step in @(
+            { foreach ($s in @($Parameters.reverts | Where-Object { $_.late -and $_.kind -ne 'registry-value' -and $_.kind -ne 'folder' })) { Undo-Setting $s } },
+            { if ($Parameters.winrm) { Stop-Service -Name 'WinRM' -Force } },
+            { foreach ($s in @($Parameters.reverts | Where-Object { $_.late -and $_.kind -eq 'registry-value' })) { Undo-Setting $s } },
+            { if ($Parameters.account -ne '') { Remove-BuildAccount -Name $Parameters.account } })) {
+        try { & $step } catch { $errors += "$_" }
+    }
+    $errors
+}
+
+if (-not (Test-Path -Path Variable:WintemplateTask)) {
+    Stop-Operation -Code 'not-detached' -Message 'the seal closes the connection that it comes by, so it runs as a task only'
+}
+try {
+    Send-Beacon -Stage 'seal' -State 'start'
+    Enter-Stage -Name 'revert'
+    if (@(Get-Process -Name 'sysprep' -ErrorAction SilentlyContinue).Count -gt 0) {
+        Stop-Operation -Code 'sysprep-running' -Message 'another sysprep.exe runs; wait until it has ended'
+    }
+    if ((Get-ServiceStart -Name 'cloudbase-init') -notin -1, 4) {
+        Stop-Operation -Code 'not-disabled' -Message 'the service cloudbase-init is not disabled, so it has run, or may have, in this machine'
+    }
+    $reverted = @()
+    foreach ($s in @($Parameters.reverts | Where-Object { -not $_.late })) { Undo-Setting $s; $reverted += "$($s.id)" }
+    Remove-Autologon
+    Remove-StaleAnswers
+    Set-SetupComplete
+    # The session of the automatic logon registers Store apps while sysprep looks at them. There may be none.
+    & logoff.exe console 2>&1 | Out-Null
+    Get-ChildItem -Path "$env:SystemRoot\Temp" -Filter 'wintemplate-*.log' -ErrorAction SilentlyContinue | Remove-Item -Force -ErrorAction SilentlyContinue
+
+    Enter-Stage -Name 'sysprep'
+    Send-Beacon -Stage 'seal.sysprep' -State 'start'
+    # Where the path has no blank: sysprep takes the argument's words apart.
+    $answers = "$($Parameters.folder)\unattend.xml"
+    Write-Text -Path $answers -Text $Parameters.unattend -Encoding 'UTF8'
+    $state = Invoke-Sysprep -Answers $answers
+    Send-Beacon -Stage 'seal.sysprep' -State 'ok'
+
+    if ($Parameters.client) {
+        if (-not (Test-Path -LiteralPath "$windows\Setup\OOBE")) { New-Item -Path "$windows\Setup\OOBE" -Force | Out-Null }
+        New-ItemProperty -LiteralPath "$windows\Setup\OOBE" -Name 'UnattendCreatedUser' -PropertyType DWord -Value 1 -Force | Out-Null
+    }
+    if ($Parameters.cloudbase_init) {
+        Remove-IfThere -Path 'HKLM:\SOFTWARE\Cloudbase Solutions\Cloudbase-Init'
+        Set-Service -Name 'cloudbase-init' -StartupType Manual
+    }
+    Enter-Stage -Name 'sealed'
+    # The session is told before its connection goes; a session that is lost must not keep the machine.
+    for ($i = 0; $i -lt $Parameters.release_timeout_seconds -and -not (Test-Path -LiteralPath "$WintemplateTask\release"); $i++) { Start-Sleep -Seconds 1 }
+
+    Enter-Stage -Name 'close'
+    $errors = @(Close-Build)
+    if ($errors.Count -gt 0) { Stop-Operation -Code 'close' -Message "the image is sealed, but the build's doors are not closed: $($errors -join '; ')" }
+    Send-Beacon -Stage 'seal' -State 'ok'
+    # First the shutdown, in 30 seconds, in which the registry reaches the disk; then this task, whose end may end this script.
+    & shutdown.exe /s /t 30 /f /d p:2:4 | Out-Null
+    if ($LASTEXITCODE -notin 0, 1115, 1190) { Stop-Operation -Code 'shutdown' -Message "shutdown.exe /s ended with $LASTEXITCODE" }
+    foreach ($s in @($Parameters.reverts | Where-Object { $_.late -and $_.kind -eq 'folder' })) { Undo-Setting $s }
+    Remove-IfThere -Path $Parameters.folder
+    Get-ScheduledTask -TaskName 'wintemplate-*' -ErrorAction SilentlyContinue | Unregister-ScheduledTask -Confirm:$false
+    Complete-Operation -Result @{ image_state = $state; reverted = $reverted }
+} catch {
+    $code = "$($_.Exception.Data['code'])"
+    # The session mends these and seals again; a fail beacon would end the build.
+    $again = $Parameters.retry -and $code -in 'appx', 'sysprep-not-started'
+    if ($again) { Send-Beacon -Stage 'seal' -State 'info' -Text "$_" } else { Send-Beacon -Stage 'seal' -State 'fail' -Text "$_" }
+    throw
+}

@@ -1,1 +1,4 @@
-Stop-Operation -Code 'not-yet' -Message 'task-release is not there yet'
+$folder = "$env:ProgramData\wintemplate\tasks\$($Parameters.id)"
+if (-not (Test-Path -LiteralPath $folder)) { Stop-Operation -Code 'not-found' -Message "there is no task $($Parameters.id) to release" }
+Set-Content -LiteralPath "$folder\release" -Value '1' -Encoding ASCII
+Complete-Operation

@@ -1,1 +1,9 @@
-Stop-Operation -Code 'not-yet' -Message 'task-remove is not there yet'
+$name = "wintemplate-$($Parameters.id)"
+$task = Get-ScheduledTask -TaskName $name -ErrorAction SilentlyContinue
+if ($null -ne $task) {
+    if ("$($task.State)" -eq 'Running') { Stop-Operation -Code 'running' -Message "the task $name still runs" }
+    Unregister-ScheduledTask -TaskName $name -Confirm:$false
+}
+$folder = "$env:ProgramData\wintemplate\tasks\$($Parameters.id)"
+if (Test-Path -LiteralPath $folder) { Remove-Item -LiteralPath $folder -Recurse -Force }
+Complete-Operation

@@ -1,0 +1,2 @@
+$left = @(Remove-Package -FullName @($Parameters.packages))
+Complete-Operation -Result @{ left = $left }
