@@ -1,0 +1,217 @@
+// Package upload is the wire between a sender of files and the one constant
+// PowerShell script that takes them in the guest: what the script is, what it
+// reads, what it says. It knows nothing of WinRM, so that a stand-in can play
+// the script's part without PowerShell.
+package upload
+
+import (
+	"bufio"
+	"bytes"
+	"crypto/sha256"
+	_ "embed"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"strings"
+	"unicode/utf16"
+)
+
+//go:embed upload.ps1
+var source string
+
+// ChunkBytes is how much of the file one line carries. Ansible sends as much
+// per request under the same 500 KB envelope: encoded twice it is 444 KB.
+const ChunkBytes = 250_000
+
+// answerPrefix marks the script's one line; it is followed by "ok:" and the
+// SHA-256 of the bytes on disk, or "error:" and a message in base64 of UTF-8.
+const answerPrefix = "wintemplate-upload:"
+
+var command = "powershell.exe -NoProfile -NonInteractive -ExecutionPolicy Bypass -EncodedCommand " + encodedCommand(shorten(source))
+
+// Command returns the command line that takes a file; it is the same for every
+// file, so nothing of a file's name is ever part of a command line.
+func Command() string { return command }
+
+// shorten drops comment lines and indentation. The script has no here-strings.
+func shorten(script string) string {
+	var b strings.Builder
+	for line := range strings.Lines(script) {
+		if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "#") {
+			b.WriteString(line + "\n")
+		}
+	}
+	return b.String()
+}
+
+func encodedCommand(script string) string {
+	var raw []byte
+	for _, u := range utf16.Encode([]rune(script)) {
+		raw = append(raw, byte(u), byte(u>>8))
+	}
+	return base64.StdEncoding.EncodeToString(raw)
+}
+
+// Lines cuts a file into the lines that the script reads.
+type Lines struct {
+	src   io.Reader
+	path  string
+	hash  hash.Hash
+	state int
+	buf   [2][]byte // lines, used in turn: the last one is still in use when the next is made
+	turn  int
+	raw   []byte
+	sent  int64
+}
+
+// NewLines returns the lines that put src at path. The path is absolute, with
+// a drive letter.
+func NewLines(path string, src io.Reader) (*Lines, error) {
+	path = strings.ReplaceAll(path, "/", `\`)
+	if len(path) < 4 || path[1] != ':' || path[2] != '\\' || strings.HasSuffix(path, `\`) {
+		return nil, fmt.Errorf("remote path %q: want a file's absolute path with a drive letter, as C:\\folder\\name", path)
+	}
+	return &Lines{src: src, path: path, hash: sha256.New(), raw: make([]byte, ChunkBytes)}, nil
+}
+
+// Next returns the next line with its CRLF, and how many bytes of the file
+// were in it and all before; io.EOF after the last. A line is valid until the
+// call after the next.
+func (l *Lines) Next() (line []byte, done int64, err error) {
+	l.turn = 1 - l.turn
+	b := l.buf[l.turn][:0]
+	switch l.state {
+	case 0:
+		b = base64.StdEncoding.AppendEncode(b, []byte(l.path))
+		l.state = 1
+	case 1:
+		n, err := io.ReadFull(l.src, l.raw)
+		if n == 0 && (errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)) {
+			b = append(b, "="+l.SHA256()...)
+			l.state = 2
+			break
+		}
+		if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) {
+			return nil, l.sent, err
+		}
+		l.hash.Write(l.raw[:n])
+		l.sent += int64(n)
+		b = base64.StdEncoding.AppendEncode(b, l.raw[:n])
+	default:
+		return nil, l.sent, io.EOF
+	}
+	b = append(b, "\r\n"...)
+	l.buf[l.turn] = b
+	return b, l.sent, nil
+}
+
+// SHA256 returns the digest of the file's bytes so far, in lower-case
+// hexadecimal.
+func (l *Lines) SHA256() string { return hex.EncodeToString(l.hash.Sum(nil)) }
+
+// Result is what the script said.
+type Result struct {
+	SHA256 string // of the bytes on the guest's disk, lower-case hexadecimal
+	Error  string // the guest's words, in its language; "" when there is a digest
+}
+
+// ParseResult finds the script's line in its standard output. Other lines,
+// which a profile or a policy may write, are passed over.
+func ParseResult(stdout []byte) (Result, error) {
+	for line := range bytes.Lines(stdout) {
+		said, found := strings.CutPrefix(strings.TrimSpace(string(line)), answerPrefix)
+		if !found {
+			continue
+		}
+		if digest, ok := strings.CutPrefix(said, "ok:"); ok && len(digest) == 2*sha256.Size {
+			return Result{SHA256: digest}, nil
+		}
+		if text, ok := strings.CutPrefix(said, "error:"); ok {
+			if raw, err := base64.StdEncoding.DecodeString(text); err == nil {
+				return Result{Error: strings.ToValidUTF8(string(raw), "\uFFFD")}, nil
+			}
+		}
+		return Result{}, fmt.Errorf("the guest's upload script said %q", said)
+	}
+	return Result{}, errors.New("the guest's upload script said nothing")
+}
+
+// Store is a disk that a file can be put on: the script's side, for a guest
+// without PowerShell.
+type Store interface {
+	// Create opens the file to be filled. Commit makes it appear under its
+	// name; without Commit, Close leaves nothing behind.
+	Create(path string) (File, error)
+}
+
+// File is a file being filled.
+type File interface {
+	io.WriteCloser
+	// SHA256 returns the digest of what is on disk.
+	SHA256() (string, error)
+	Commit() error
+}
+
+// Take plays the script: it reads the lines from stdin, fills store, and
+// writes the answer to stdout, also when something fails.
+func Take(stdin io.Reader, stdout io.Writer, store Store) error {
+	digest, err := take(stdin, store)
+	answer := "ok:" + digest
+	if err != nil {
+		answer = "error:" + base64.StdEncoding.EncodeToString([]byte(err.Error()))
+	}
+	_, werr := io.WriteString(stdout, answerPrefix+answer+"\r\n")
+	return errors.Join(err, werr)
+}
+
+func take(stdin io.Reader, store Store) (digest string, err error) {
+	r := bufio.NewReaderSize(stdin, 1<<20)
+	line, err := readLine(r)
+	if err != nil {
+		return "", err
+	}
+	path, err := base64.StdEncoding.DecodeString(string(line))
+	if err != nil {
+		return "", fmt.Errorf("the path is not base64: %w", err)
+	}
+	f, err := store.Create(string(path))
+	if err != nil {
+		return "", err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	raw := make([]byte, ChunkBytes+3)
+	for {
+		line, err := readLine(r)
+		if err != nil {
+			return "", err
+		}
+		if len(line) > 0 && line[0] == '=' {
+			digest, err := f.SHA256()
+			if err != nil || digest != string(line[1:]) {
+				return digest, err
+			}
+			return digest, f.Commit()
+		}
+		if n := base64.StdEncoding.DecodedLen(len(line)); n > len(raw) {
+			raw = make([]byte, n)
+		}
+		n, err := base64.StdEncoding.Decode(raw, line)
+		if err != nil {
+			return "", err
+		}
+		if _, err := f.Write(raw[:n]); err != nil {
+			return "", err
+		}
+	}
+}
+
+func readLine(r *bufio.Reader) ([]byte, error) {
+	line, err := r.ReadSlice('\n')
+	if err != nil {
+		return nil, fmt.Errorf("standard input ended within the file: %w", err)
+	}
+	return bytes.TrimRight(line, "\r\n"), nil
+}
