@@ -1,0 +1,161 @@
+package libvirt
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"path"
+	"path/filepath"
+	"regexp"
+	"strings"
+
+	"github.com/hashicorp/packer-plugin-sdk/multistep/commonsteps"
+	"github.com/hashicorp/packer-plugin-sdk/template/interpolate"
+)
+
+// MediaConfig says what is installed, and from which disc.
+type MediaConfig struct {
+	commonsteps.ISOConfig `mapstructure:",squash"`
+
+	// The edition to install, by its edition ID: `SERVERSTANDARD`,
+	// `SERVERSTANDARDCORE`, `ServerDatacenter`, `Professional`. Case does not
+	// matter. It is looked up in the disc's install.wim before anything boots;
+	// when the disc does not hold it, the build fails in its first second with
+	// the list of what it holds. One of `edition`, `image_name` and
+	// `image_index` is required; when several are given, all must hold.
+	Edition string `mapstructure:"edition"`
+	// The image to install, by its name in install.wim, as
+	// `dism /Get-WimInfo` prints it: `Windows Server 2022 SERVERSTANDARD` or
+	// `Windows Server 2022 Standard Evaluation (Desktop Experience)`.
+	ImageName string `mapstructure:"image_name"`
+	// The image to install, by its index in install.wim, counted from 1.
+	ImageIndex int `mapstructure:"image_index"`
+	// The language to install, as a tag such as `en-US` or `ko-KR`. It must be
+	// one of the image's languages; the default is the image's own default.
+	Language string `mapstructure:"language"`
+}
+
+var languageTag = regexp.MustCompile(`^[A-Za-z]{2,3}(-[A-Za-z]{4})?-[A-Za-z]{2}$`)
+
+// Prepare checks the section.
+func (c *MediaConfig) Prepare(ctx *interpolate.Context) (warnings []string, errs []error) {
+	switch {
+	case unknown(c.ISOChecksum), unknown(c.RawSingleISOUrl), unknown(strings.Join(c.ISOUrls, "")):
+		// The SDK would fetch "<unknown>" as a checksum file.
+		if c.RawSingleISOUrl != "" {
+			c.ISOUrls, c.RawSingleISOUrl = []string{c.RawSingleISOUrl}, ""
+		}
+	case c.RawSingleISOUrl == "" && len(c.ISOUrls) == 0:
+		errs = append(errs, errors.New("iso_url: missing; give the path or URL of a Windows installation ISO"))
+	case c.ISOChecksum == "":
+		errs = append(errs, errors.New(`iso_checksum: missing; give "sha256:…", or "none" for a file that you trust`))
+	default:
+		var isoErrs []error
+		warnings, isoErrs = c.ISOConfig.Prepare(ctx)
+		for _, err := range isoErrs {
+			errs = append(errs, fmt.Errorf("iso_url, iso_checksum: %w", err))
+		}
+	}
+	if c.TargetExtension == "" {
+		c.TargetExtension = "iso"
+	}
+
+	if c.Edition == "" && c.ImageName == "" && c.ImageIndex == 0 {
+		errs = append(errs, errors.New(`edition: missing, and neither image_name nor image_index is given; say what to install, for example edition = "SERVERSTANDARD"`))
+	}
+	if c.ImageIndex < 0 {
+		errs = append(errs, fmt.Errorf("image_index: %d is negative; indexes count from 1", c.ImageIndex))
+	}
+	if c.Language != "" && !unknown(c.Language) && !languageTag.MatchString(c.Language) {
+		errs = append(errs, fmt.Errorf(`language: %q is not a language tag such as "en-US" or "ko-KR"`, c.Language))
+	}
+	return warnings, errs
+}
+
+// DriversConfig says where the virtio drivers come from.
+type DriversConfig struct {
+	// Path or URL of the virtio-win ISO, which holds the drivers that Setup
+	// needs to see a virtio disk, the guest tools and the QEMU guest agent.
+	// Only the folders of this Windows version are taken, and put on the answer
+	// disc; the ISO itself is not attached to the machine, since Setup of
+	// Windows 11 24H2 and Server 2025 aborts when it is offered a driver twice.
+	DriversISOURL string `mapstructure:"drivers_iso_url" required:"true"`
+	// Checksum of the drivers ISO, in the form of `iso_checksum`. Optional: a
+	// local file is used as it is.
+	DriversISOChecksum string `mapstructure:"drivers_iso_checksum"`
+}
+
+// Prepare checks the section.
+func (c *DriversConfig) Prepare() (warnings []string, errs []error) {
+	if c.DriversISOURL == "" {
+		errs = append(errs, errors.New("drivers_iso_url: missing; give the path or URL of the virtio-win ISO, without which Setup sees no virtio disk"))
+	}
+	if c.DriversISOChecksum == "" && isRemote(c.DriversISOURL) {
+		warnings = append(warnings, "drivers_iso_checksum is not set: the downloaded drivers ISO is not verified, and a cached one is used again even when the URL's content has changed")
+	}
+	return warnings, errs
+}
+
+// PayloadConfig says what else the guest shall find on the answer disc.
+type PayloadConfig struct {
+	// Files that the guest shall have at hand, as paths or URLs: put on the
+	// answer disc under `wintemplate/payload/`, so that nothing large goes
+	// through WinRM. `CloudbaseInitSetup_x64.msi` belongs here; the
+	// `wintemplate-guest` provisioner finds it by its name and verifies its
+	// hash. A URL may end in `?checksum=sha256:…`.
+	Payload []string `mapstructure:"payload"`
+}
+
+// fileName is what Joliet and every Windows accept.
+var fileName = regexp.MustCompile(`^[A-Za-z0-9._ ()+@,=-]{1,64}$`)
+
+// Prepare checks the section.
+func (c *PayloadConfig) Prepare() []error {
+	var errs []error
+	seen := map[string]string{}
+	for _, source := range c.Payload {
+		if unknown(source) {
+			continue
+		}
+		name := payloadName(source)
+		if source == "" || !fileName.MatchString(name) {
+			errs = append(errs, fmt.Errorf("payload: %q has no file name that can stand on the answer disc (found %q); up to 64 letters, digits, spaces and ._()+@,=- are allowed", source, name))
+			continue
+		}
+		if other, twice := seen[strings.ToLower(name)]; twice {
+			errs = append(errs, fmt.Errorf("payload: %q and %q would both be called %s on the answer disc; rename one of them", other, source, name))
+		}
+		seen[strings.ToLower(name)] = source
+	}
+	return errs
+}
+
+// payloadName is the name that a payload gets on the answer disc.
+func payloadName(source string) string {
+	if isRemote(source) {
+		if u, err := url.Parse(source); err == nil {
+			return path.Base(u.Path)
+		}
+	}
+	return filepath.Base(filepath.FromSlash(localPath(source)))
+}
+
+// isRemote says whether source has to be downloaded. A Windows path such as
+// C:\x.iso has a one-letter scheme.
+func isRemote(source string) bool {
+	scheme, _, ok := strings.Cut(source, "://")
+	if ok && len(scheme) > 1 {
+		return !strings.EqualFold(scheme, "file")
+	}
+	return strings.Contains(source, "::") // go-getter's forced getter
+}
+
+// localPath is the file behind a source that is not remote, without go-getter's
+// query.
+func localPath(source string) string {
+	if u, err := url.Parse(source); err == nil && strings.EqualFold(u.Scheme, "file") {
+		return filepath.FromSlash(u.Path)
+	}
+	p, _, _ := strings.Cut(source, "?checksum=")
+	return p
+}
