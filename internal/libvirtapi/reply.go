@@ -11,6 +11,7 @@ const (
 	packetHeader  = 4 + 24
 	programRemote = 0x20008086
 	typeReply     = 1
+	statusOK      = 0
 
 	// procOpenConsole is REMOTE_PROC_DOMAIN_OPEN_CONSOLE of the remote protocol, whose numbers never change.
 	procOpenConsole = 201
@@ -23,18 +24,18 @@ const (
 type replyWatch struct {
 	mu     sync.Mutex
 	proc   uint32
-	notify chan struct{}
+	notify chan bool
 
 	header [packetHeader]byte
 	have   int // bytes of header so far
 	skip   int // bytes of payload still to come
 }
 
-// onReply arms the watch: the channel is closed when the next reply to proc has come in, whatever its status.
-func (r *replyWatch) onReply(proc uint32) <-chan struct{} {
+// onReply arms the watch: the channel gives, for the next reply to proc, whether it was a yes.
+func (r *replyWatch) onReply(proc uint32) <-chan bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.proc, r.notify = proc, make(chan struct{})
+	r.proc, r.notify = proc, make(chan bool, 1)
 	return r.notify
 }
 
@@ -59,7 +60,7 @@ func (r *replyWatch) feed(p []byte) {
 		word := func(i int) uint32 { return binary.BigEndian.Uint32(r.header[4*i:]) }
 		r.skip = max(int(word(0))-packetHeader, 0)
 		if r.notify != nil && word(1) == programRemote && word(3) == r.proc && word(4) == typeReply {
-			close(r.notify)
+			r.notify <- word(6) == statusOK
 			r.notify = nil
 		}
 	}
