@@ -1,7 +1,7 @@
 package answerfile
 
 import (
-	"errors"
+	"fmt"
 
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/windows"
 )
@@ -62,7 +62,8 @@ type Answers struct {
 	// InputLocale is the keyboard ("0412:00000412" or a tag); the
 	// language's own when empty.
 	InputLocale string
-	// TimeZone is a Windows or an IANA name; "UTC" when empty.
+	// TimeZone is a Windows or an IANA name; that of the language's country
+	// when empty, UTC for English.
 	TimeZone string
 
 	// ComputerName is "*" (random) when empty.
@@ -158,22 +159,79 @@ type Proxy struct {
 	Bypass []string
 }
 
-// Validate names everything that is wrong with the answers at once
-// (errors.Join), each with field, what was found and what to try.
-func (a Answers) Validate() error { return errors.New("not yet") }
+// language is the language to install, as the image spells it.
+func (a Answers) language() string {
+	language := a.Language
+	if language == "" {
+		language = a.Image.DefaultLanguage
+	}
+	if locale, err := windows.LookupLocale(language); err == nil {
+		return locale.Tag
+	}
+	return language
+}
 
-// Autounattend renders the answer file for the installation. The bytes depend
-// on nothing but the answers. It validates first.
-func Autounattend(a Answers) ([]byte, error) { return nil, errors.New("not yet") }
+// setupLanguage is the language of Setup's own pages, one of lang.ini's.
+func (a Answers) setupLanguage() string {
+	switch list := a.Image.SetupLanguages; {
+	case a.SetupLanguage != "":
+		return a.SetupLanguage
+	case len(list) == 0 || containsFold(list, a.language()):
+		return a.language()
+	default:
+		return list[0]
+	}
+}
 
-// FirstLogonCommand is the one command of the first logon, exactly as the
-// answer file holds it: it looks for wintemplate\bootstrap.ps1 on each drive,
-// runs the first it finds and stops.
-func FirstLogonCommand() string { return "" }
+func (a Answers) userLocale() string { return or(a.UserLocale, a.language()) }
+
+// timeZone is the Windows name of the zone.
+func (a Answers) timeZone() (string, error) { return timeZone(a.TimeZone, a.language()) }
+
+func timeZone(name, language string) (string, error) {
+	if name == "" {
+		name = "UTC"
+		if locale, err := windows.LookupLocale(language); err == nil {
+			name = locale.TimeZone
+		}
+	}
+	zone, err := windows.LookupTimeZone(name)
+	return zone.Windows, err
+}
+
+// Zone is the time zone that Windows will be in: the machine's clock must show
+// its local time.
+func (a Answers) Zone() (windows.TimeZone, error) {
+	name, err := a.timeZone()
+	if err != nil {
+		return windows.TimeZone{}, err
+	}
+	return windows.LookupTimeZone(or(a.TimeZone, name))
+}
 
 // LogonAccount names the account that the build logs on as, in the guest:
 // BuildAccount where there is one, else the built-in administrator by the
 // name that the image's language gives it.
 func (a Answers) LogonAccount() (name, password string, err error) {
-	return "", "", errors.New("not yet")
+	if a.BuildAccount != nil {
+		return a.BuildAccount.Name, a.BuildAccount.Password, nil
+	}
+	if !a.Product.Server {
+		return "", "", fmt.Errorf("build_account: missing; %s disables the built-in administrator", a.Product.Name)
+	}
+	locale, err := windows.LookupLocale(a.language())
+	if err != nil {
+		return "", "", fmt.Errorf("language: %w", err)
+	}
+	if locale.Administrator == "" {
+		return "", "", fmt.Errorf("build_account: missing; the built-in administrator's name on %s images is not known for certain", locale.Tag)
+	}
+	return locale.Administrator, a.AdministratorPassword, nil
+}
+
+func or(value, otherwise string) string {
+	if value != "" {
+		return value
+	}
+	return otherwise
 }

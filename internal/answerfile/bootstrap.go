@@ -1,5 +1,25 @@
 package answerfile
 
+import (
+	"bytes"
+	_ "embed" // bootstrap.ps1
+	"encoding/json"
+	"errors"
+	"fmt"
+	"regexp"
+)
+
+//go:embed bootstrap.ps1
+var bootstrapScript []byte
+
+// BootstrapScript is the script for BootstrapPath, with Windows' line ends.
+func BootstrapScript() []byte { return crlf(bootstrapScript) }
+
+func crlf(text []byte) []byte {
+	text = bytes.ReplaceAll(text, []byte("\r\n"), []byte("\n"))
+	return bytes.ReplaceAll(text, []byte("\n"), []byte("\r\n"))
+}
+
 // Paths on the answer disc, with slashes, as they are given to the disc's
 // writer. The script finds the disc by BootstrapPath.
 const (
@@ -22,6 +42,13 @@ const (
 	BootstrapLog = GuestFolder + `\bootstrap.log`
 	// BootstrapMarker is written last of all, as BootstrapDone in JSON.
 	BootstrapMarker = GuestFolder + `\bootstrap.done`
+	// BootstrapBeforePath holds what the bootstrap found before it changed
+	// it, as BootstrapBefore in JSON, for the seal to put back.
+	BootstrapBeforePath = GuestFolder + `\bootstrap.before.json`
+	// WinRMFirewallRule is the name of the rule that lets Packer in.
+	WinRMFirewallRule = "wintemplate-winrm"
+	// WinRMPort is the port of the one listener.
+	WinRMPort = 5986
 )
 
 // BootstrapParameters is wintemplate/bootstrap.json: what the bootstrap script
@@ -37,9 +64,8 @@ type BootstrapParameters struct {
 	ManifestSHA256 string `json:"manifest_sha256"`
 	// Server is true on server products.
 	Server bool `json:"server"`
-	// Account is the build's account; the script sets its password never to
-	// expire. Empty Name means the built-in administrator, found by RID 500.
-	Account BootstrapAccount `json:"account"`
+	// Account names the account that logs on.
+	Account string `json:"account"`
 	// Certificate is the listener's.
 	Certificate BootstrapCertificate `json:"certificate"`
 	// TrustedPublishers are certificates (.cer) to trust before the drivers
@@ -53,7 +79,8 @@ type BootstrapParameters struct {
 	WinRM BootstrapWinRM `json:"winrm"`
 	// Proxy is the machine's; nil for none.
 	Proxy *BootstrapProxy `json:"proxy,omitempty"`
-	// Commands are the user's own, run by cmd.exe after the installers.
+	// Commands are the user's own, run by cmd.exe in order after the
+	// installers; each must end with 0 or 3010.
 	Commands []string `json:"commands"`
 }
 
@@ -61,11 +88,6 @@ type BootstrapParameters struct {
 type DiscFile struct {
 	Path   string `json:"path"`
 	SHA256 string `json:"sha256"` // hex, lower case
-}
-
-// BootstrapAccount is the account that the build logs on as.
-type BootstrapAccount struct {
-	Name string `json:"name"`
 }
 
 // BootstrapCertificate is the certificate that WinRM listens with.
@@ -110,13 +132,12 @@ type BootstrapNetwork struct {
 
 // BootstrapWinRM is the configuration of the service.
 type BootstrapWinRM struct {
-	Port                    int    `json:"port"`          // 5986 when 0
-	FirewallRule            string `json:"firewall_rule"` // "wintemplate-winrm" when empty
-	MaxTimeoutMS            int    `json:"max_timeout_ms"`
-	MaxMemoryPerShellMB     int    `json:"max_memory_per_shell_mb"`
-	MaxProcessesPerShell    int    `json:"max_processes_per_shell"`
-	MaxShellsPerUser        int    `json:"max_shells_per_user"`
-	MaxConcurrentOpsPerUser int    `json:"max_concurrent_operations_per_user"`
+	Port                 int    `json:"port"`                    // WinRMPort when 0
+	FirewallRule         string `json:"firewall_rule"`           // WinRMFirewallRule when empty
+	MaxTimeoutMS         int    `json:"max_timeout_ms"`          // 1800000 when 0
+	MaxMemoryPerShellMB  int    `json:"max_memory_per_shell_mb"` // 2048 when 0
+	MaxProcessesPerShell int    `json:"max_processes_per_shell"` // 200 when 0
+	MaxShellsPerUser     int    `json:"max_shells_per_user"`     // 100 when 0
 }
 
 // BootstrapProxy is the proxy of WinHTTP and of the machine's users.
@@ -132,5 +153,92 @@ type BootstrapDone struct {
 	ManifestSHA256 string `json:"manifest_sha256"`
 }
 
-// BootstrapScript is the script for BootstrapPath.
-func BootstrapScript() []byte { return nil }
+// BootstrapBefore is what the bootstrap found before it changed it.
+type BootstrapBefore struct {
+	Version int `json:"version"`
+	// WinRMStart and WinRMDelayed are the service's Start and
+	// DelayedAutostart: 2 automatic, 3 manual, 4 disabled.
+	WinRMStart   int  `json:"winrm_start"`
+	WinRMDelayed bool `json:"winrm_delayed"`
+	// WSMan holds values by their path below WSMan:\localhost, such as
+	// `Shell\MaxMemoryPerShellMB`.
+	WSMan map[string]string `json:"wsman"`
+}
+
+// NewBootstrapParameters are the parameters that follow from the answers:
+// account, proxy and the user's commands. The caller adds what it put on the
+// disc: certificate, installers, publishers and the manifest's digest.
+func NewBootstrapParameters(a Answers, buildID string) (BootstrapParameters, error) {
+	account, _, err := a.LogonAccount()
+	if err != nil {
+		return BootstrapParameters{}, err
+	}
+	p := BootstrapParameters{
+		Version: BootstrapVersion, BuildID: buildID, Server: a.Product.Server, Account: account, Commands: a.FirstLogonCommands,
+	}
+	if a.Proxy != nil {
+		p.Proxy = &BootstrapProxy{Server: a.Proxy.Server, Bypass: a.Proxy.Bypass}
+	}
+	return p, nil
+}
+
+var sha256Form = regexp.MustCompile(`^[0-9a-f]{64}$`)
+
+// Encode checks the parameters and writes them for BootstrapParametersPath.
+func (p BootstrapParameters) Encode() ([]byte, error) {
+	var wrong problems
+	if p.Version != BootstrapVersion {
+		wrong.add("version", "%d; this package writes %d", p.Version, BootstrapVersion)
+	}
+	if p.BuildID == "" {
+		wrong.add("build_id", "missing")
+	}
+	if !sha256Form.MatchString(p.ManifestSHA256) {
+		wrong.add("manifest_sha256", "%q is no SHA-256 in lower-case hex", p.ManifestSHA256)
+	}
+	if p.Certificate.Path == "" || p.Certificate.Password == "" {
+		wrong.check(errors.New("certificate: path and password are needed; Windows imports no PFX without a password"))
+	}
+	if !sha256Form.MatchString(p.Certificate.SHA256) {
+		wrong.add("certificate_sha256", "%q is no SHA-256 in lower-case hex", p.Certificate.SHA256)
+	}
+	for i, installer := range p.Installers {
+		field := fmt.Sprintf("installers[%d]", i)
+		if installer.Stage != StageDrivers && installer.Stage != StageAgent {
+			wrong.add(field, "stage %q; it is %q or %q", installer.Stage, StageDrivers, StageAgent)
+		}
+		checkDiscFile(&wrong, field, installer.DiscFile)
+	}
+	for i, file := range p.TrustedPublishers {
+		checkDiscFile(&wrong, fmt.Sprintf("trusted_publishers[%d]", i), file)
+	}
+	if err := wrong.err(); err != nil {
+		return nil, err
+	}
+	data, err := json.MarshalIndent(p, "", "  ")
+	if err != nil {
+		return nil, err
+	}
+	return append(data, '\n'), nil
+}
+
+func checkDiscFile(wrong *problems, field string, file DiscFile) {
+	if file.Path == "" || !sha256Form.MatchString(file.SHA256) {
+		wrong.add(field, "path %q and SHA-256 %q in lower-case hex are both needed", file.Path, file.SHA256)
+	}
+}
+
+// ParseBootstrapParameters reads what Encode wrote; an unknown member or
+// another version is an error.
+func ParseBootstrapParameters(data []byte) (BootstrapParameters, error) {
+	decoder := json.NewDecoder(bytes.NewReader(data))
+	decoder.DisallowUnknownFields()
+	var p BootstrapParameters
+	if err := decoder.Decode(&p); err != nil {
+		return p, fmt.Errorf("%s: %w", BootstrapParametersPath, err)
+	}
+	if p.Version != BootstrapVersion {
+		return p, fmt.Errorf("%s has version %d, this plugin reads %d", BootstrapParametersPath, p.Version, BootstrapVersion)
+	}
+	return p, nil
+}

@@ -1,7 +1,7 @@
 package answerfile
 
 import (
-	"errors"
+	"fmt"
 
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/windows"
 )
@@ -12,12 +12,15 @@ import (
 type SysprepAnswers struct {
 	// Product is what is being sealed.
 	Product windows.Product
+	// Architecture is "amd64" when empty.
+	Architecture string
 	// Language is the image's ("ko-KR"); required.
 	Language string
 	// UserLocale and InputLocale follow Language when empty.
 	UserLocale  string
 	InputLocale string
-	// TimeZone is a Windows or IANA name; "UTC" when empty.
+	// TimeZone is a Windows or an IANA name; that of the language's country
+	// when empty, UTC for English.
 	TimeZone string
 	// Organization and FullName are the registered owner; empty leaves them.
 	Organization string
@@ -26,17 +29,162 @@ type SysprepAnswers struct {
 	// CloudbaseInit has cloudbase-init run in the specialize pass.
 	CloudbaseInit bool
 	// Account is the administrator that a clone of a client gets, without a
-	// password; cloudbase-init sets it. Required on clients, not used on servers.
+	// password: Windows lets nobody in over the network by an empty one, and
+	// cloudbase-init sets it (its username must be this account). Required on
+	// clients, whose built-in administrator is disabled; not for servers.
 	Account string
+	// KMSHost is host or host:port.
+	KMSHost string
+	// PageFile puts the page file back that the seal took away.
+	PageFile bool
 	// SkipRearm leaves the activation clock alone: for a run that is not the
-	// last, else all clones share one client machine id.
+	// last, else all clones share one client machine id and KMS counts one.
 	SkipRearm bool
 	// Fragments are answer files merged in, by pass and component.
 	Fragments [][]byte
 }
 
 // Validate names everything that is wrong at once.
-func (a SysprepAnswers) Validate() error { return errors.New("not yet") }
+func (a SysprepAnswers) Validate() error {
+	var p problems
+	if a.Product.Name == "" {
+		p.add("product", "not known; it comes from the build number and installation type")
+	}
+	if a.Architecture != "" && a.Architecture != "amd64" {
+		p.add("architecture", "%q; only amd64 is supported", a.Architecture)
+	}
+	if _, err := windows.LookupLocale(a.Language); err != nil {
+		p.add("language", "%v", err)
+	}
+	if a.UserLocale != "" && !windows.IsLanguageTag(a.UserLocale) {
+		p.add("user_locale", "%q is no language tag such as ko-KR", a.UserLocale)
+	}
+	if a.InputLocale != "" {
+		if err := windows.CheckInputLocale(a.InputLocale); err != nil {
+			p.add("input_locale", "%v", err)
+		}
+	}
+	if a.TimeZone != "" {
+		if _, err := windows.LookupTimeZone(a.TimeZone); err != nil {
+			p.add("timezone", "%v", err)
+		}
+	}
+	if a.KMSHost != "" {
+		if _, _, err := splitKMSHost(a.KMSHost); err != nil {
+			p.add("kms_host", "%v", err)
+		}
+	}
+	checkOwner(&p, "full_name", a.FullName)
+	checkOwner(&p, "organization", a.Organization)
+	switch {
+	case a.Product.Server && a.Account != "":
+		p.add("account", "given, but clones of a server have the built-in administrator; cloudbase-init makes further accounts")
+	case !a.Product.Server && a.Account == "":
+		p.add("account", "missing; %s disables the built-in administrator, so nobody could log on to a clone", a.Product.Name)
+	case !a.Product.Server:
+		p.check(checkAccountName("account", a.Account, ""))
+	}
+	for i, fragment := range a.Fragments {
+		field := fmt.Sprintf("answer_file_fragments[%d]", i)
+		root, err := parse(fragment)
+		if err != nil {
+			p.add(field, "%v", err)
+			continue
+		}
+		for _, defect := range checkDocument(root, a.Product, or(a.Architecture, "amd64")) {
+			p.add(field, "%v", defect)
+		}
+	}
+	return p.err()
+}
 
 // Unattend renders the answer file for sysprep. It validates first.
-func Unattend(a SysprepAnswers) ([]byte, error) { return nil, errors.New("not yet") }
+func Unattend(a SysprepAnswers) ([]byte, error) {
+	if err := a.Validate(); err != nil {
+		return nil, err
+	}
+	locale, err := windows.LookupLocale(a.Language)
+	if err != nil {
+		return nil, fmt.Errorf("language: %w", err)
+	}
+	zone, err := timeZone(a.TimeZone, a.Language)
+	if err != nil {
+		return nil, fmt.Errorf("timezone: %w", err)
+	}
+	doc := newDocument(or(a.Architecture, "amd64"))
+
+	if a.SkipRearm {
+		doc.component(passGeneralize, componentActivation, number("SkipRearm", 1))
+	}
+	// Without these two a clone loses its storage drivers' devices and stops
+	// with 0x7B (antifob/incus-windows has both).
+	doc.component(passGeneralize, componentPnpSysprep,
+		flag("DoNotCleanUpNonPresentDevices", true), flag("PersistAllDeviceInstalls", true))
+
+	doc.component(passSpecialize, componentShell, append(ownerNodes(a), leaf("TimeZone", zone))...)
+	doc.component(passSpecialize, componentDeployment, runSynchronous(a.commands()))
+
+	doc.component(passOOBE, componentLocale, localeNodes(locale, a.InputLocale, a.UserLocale)...)
+	if a.Product.Server {
+		// Deprecated by Microsoft, and the only way past the page that asks
+		// for the administrator's password without keeping one in the file;
+		// cloudbase-init's own Unattend.xml has it.
+		pages := oobePages().add(flag("SkipMachineOOBE", true), flag("SkipUserOOBE", true))
+		doc.component(passOOBE, componentShell, pages)
+	} else {
+		doc.component(passOOBE, componentDriveEncryption, flag("PreventDeviceEncryption", true))
+		account := LocalAccount{Name: a.Account, Administrator: true}
+		doc.component(passOOBE, componentShell, oobePages(),
+			group("UserAccounts", group("LocalAccounts", localAccount(account))))
+	}
+	for i, fragment := range a.Fragments {
+		if err := doc.merge(fragment); err != nil {
+			return nil, fmt.Errorf("answer_file_fragments[%d]: %w", i, err)
+		}
+	}
+	return encode(doc.root)
+}
+
+func ownerNodes(a SysprepAnswers) []*node {
+	var out []*node
+	if a.Organization != "" {
+		out = append(out, leaf("RegisteredOrganization", a.Organization))
+	}
+	if a.FullName != "" {
+		out = append(out, leaf("RegisteredOwner", a.FullName))
+	}
+	return out
+}
+
+// administratorPassword gives the built-in administrator of each clone a
+// random password that nobody knows, before anything else: generalize resets
+// it and asks for a new one at the next logon, so that until cloudbase-init
+// has run the console would let anybody choose it (cloudbase-init#77).
+const administratorPassword = `powershell.exe -NoProfile -Command "$b=[byte[]]::new(24);[Security.Cryptography.RandomNumberGenerator]::Create().GetBytes($b);Get-LocalUser|? SID -like *-500|Set-LocalUser -Password (ConvertTo-SecureString ('aA1!'+[Convert]::ToBase64String($b)) -A -F)"`
+
+// cloudbaseInit runs cloudbase-init before OOBE. With WillReboot=OnRequest
+// code 1 means reboot and go on, 0 go on, 2 reboot and run again, anything
+// else ends Setup. cloudbase-init's own Unattend.xml says 2 when it fails, and
+// such a clone reboots for ever (cloudbase-init-installer#15): here it goes on,
+// and the service does what was left undone.
+const cloudbaseInit = `cmd.exe /c ""` + cloudbaseInitDir + `\Python\Scripts\cloudbase-init.exe" --config-file "` + cloudbaseInitDir + `\conf\cloudbase-init-unattend.conf" && exit 1 || exit 0"`
+
+const cloudbaseInitDir = `C:\Program Files\Cloudbase Solutions\Cloudbase-Init`
+
+// commands are those of a clone's specialize pass.
+func (a SysprepAnswers) commands() []command {
+	var out []command
+	if a.Product.Server {
+		out = append(out, command{line: administratorPassword})
+	} else {
+		out = append(out, command{line: Setting{Kind: RegistryValue, Key: oobeKey, Name: "BypassNRO", Type: "REG_DWORD", Data: "1"}.reg()})
+	}
+	out = append(out, kmsCommands(a.KMSHost)...)
+	if a.PageFile {
+		out = append(out, command{line: `reg.exe add "HKLM\SYSTEM\CurrentControlSet\Control\Session Manager\Memory Management" /v PagingFiles /t REG_MULTI_SZ /d ?:\pagefile.sys /f`})
+	}
+	if a.CloudbaseInit {
+		out = append(out, command{line: cloudbaseInit, willReboot: "OnRequest"})
+	}
+	return out
+}

@@ -1,0 +1,4 @@
+package answerfile
+
+// applyCommands is the windowsPE pass of MethodApply.
+func applyCommands() *node { return nil }

@@ -1,0 +1,244 @@
+package answerfile
+
+import (
+	"bytes"
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"unicode/utf16"
+)
+
+// The two namespaces of an answer file.
+const (
+	unattendNS = "urn:schemas-microsoft-com:unattend"
+	wcmNS      = "http://schemas.microsoft.com/WMIConfig/2002/State"
+)
+
+// Attributes of list items, under the prefix that every file declares.
+const (
+	attrAction   = "wcm:action"
+	attrKeyValue = "wcm:keyValue"
+)
+
+// node is one element: either text or children. An answer file is rendered
+// from nodes and parsed into them, so that fragments can be merged by pass and
+// component, whatever they hold.
+type node struct {
+	name  string
+	attrs []xml.Attr
+	text  string
+	kids  []*node
+	line  int // where it was read, 0 for one that was made
+}
+
+// group is an element with children; nil children are left out.
+func group(name string, kids ...*node) *node {
+	n := &node{name: name}
+	return n.add(kids...)
+}
+
+// leaf is an element with text.
+func leaf(name, text string) *node { return &node{name: name, text: text} }
+
+// flag is an element with true or false.
+func flag(name string, value bool) *node {
+	if value {
+		return leaf(name, "true")
+	}
+	return leaf(name, "false")
+}
+
+// number is an element with a whole number.
+func number(name string, value int) *node { return leaf(name, fmt.Sprint(value)) }
+
+// item is a list item, which Setup wants marked.
+func item(name string, kids ...*node) *node {
+	n := group(name, kids...)
+	n.attrs = append(n.attrs, xml.Attr{Name: xml.Name{Local: attrAction}, Value: "add"})
+	return n
+}
+
+// keyed is a list item with the key by which Setup tells it from the others.
+func keyed(name, key string, kids ...*node) *node {
+	n := item(name, kids...)
+	n.attrs = append(n.attrs, xml.Attr{Name: xml.Name{Local: attrKeyValue}, Value: key})
+	return n
+}
+
+// add appends the children that are not nil and returns n.
+func (n *node) add(kids ...*node) *node {
+	for _, kid := range kids {
+		if kid != nil {
+			n.kids = append(n.kids, kid)
+		}
+	}
+	return n
+}
+
+// child is the first child of a name, or nil.
+func (n *node) child(name string) *node {
+	if n == nil {
+		return nil
+	}
+	for _, kid := range n.kids {
+		if kid.name == name {
+			return kid
+		}
+	}
+	return nil
+}
+
+// find walks down by names separated by slashes.
+func (n *node) find(path string) *node {
+	for name := range strings.SplitSeq(path, "/") {
+		n = n.child(name)
+	}
+	return n
+}
+
+// value is the text of the element at path, "" where there is none.
+func (n *node) value(path string) string {
+	if n = n.find(path); n == nil {
+		return ""
+	}
+	return n.text
+}
+
+func (n *node) attr(name string) string {
+	for _, a := range n.attrs {
+		if a.Name.Local == name {
+			return a.Value
+		}
+	}
+	return ""
+}
+
+// encode writes the document.
+func encode(root *node) ([]byte, error) {
+	var out bytes.Buffer
+	out.WriteString(`<?xml version="1.0" encoding="utf-8"?>` + "\n")
+	encoder := xml.NewEncoder(&out)
+	encoder.Indent("", "  ")
+	if err := encodeNode(encoder, root); err != nil {
+		return nil, err
+	}
+	if err := encoder.Close(); err != nil {
+		return nil, err
+	}
+	out.WriteByte('\n')
+	return out.Bytes(), nil
+}
+
+func encodeNode(encoder *xml.Encoder, n *node) error {
+	start := xml.StartElement{Name: xml.Name{Local: n.name}, Attr: n.attrs}
+	if err := encoder.EncodeToken(start); err != nil {
+		return err
+	}
+	if len(n.kids) == 0 && n.text != "" {
+		if err := encoder.EncodeToken(xml.CharData(n.text)); err != nil {
+			return err
+		}
+	}
+	for _, kid := range n.kids {
+		if err := encodeNode(encoder, kid); err != nil {
+			return err
+		}
+	}
+	return encoder.EncodeToken(start.End())
+}
+
+// parse reads a whole answer file. It wants what Setup wants: well-formed XML
+// with <unattend> of Microsoft's namespace at its root.
+func parse(data []byte) (*node, error) {
+	decoder := xml.NewDecoder(bytes.NewReader(toUTF8(data)))
+	decoder.CharsetReader = func(charset string, in io.Reader) (io.Reader, error) {
+		switch strings.ToLower(charset) {
+		case "utf-8", "utf8", "us-ascii", "ascii", "utf-16", "unicode": // UTF-16 is UTF-8 by now
+			return in, nil
+		}
+		return nil, fmt.Errorf("encoding %q; save the file as UTF-8", charset)
+	}
+	var root *node
+	var open []*node
+	for {
+		token, err := decoder.Token()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return nil, fmt.Errorf("not well-formed XML: %w", err)
+		}
+		switch token := token.(type) {
+		case xml.StartElement:
+			line, _ := decoder.InputPos()
+			n := &node{name: token.Name.Local, attrs: localAttrs(token.Attr), line: line}
+			if len(open) == 0 {
+				if root != nil {
+					return nil, errors.New("not well-formed XML: more than one root element")
+				}
+				if token.Name.Local != "unattend" || token.Name.Space != unattendNS {
+					return nil, fmt.Errorf("the root is <%s> of namespace %q; an answer file's is <unattend xmlns=%q>", token.Name.Local, token.Name.Space, unattendNS)
+				}
+				root = n
+			} else {
+				if token.Name.Space != unattendNS {
+					n.name = token.Name.Space + " " + token.Name.Local // foreign: nothing Setup knows
+				}
+				open[len(open)-1].add(n)
+			}
+			open = append(open, n)
+		case xml.EndElement:
+			closed := open[len(open)-1]
+			if len(closed.kids) > 0 {
+				closed.text = ""
+			}
+			open = open[:len(open)-1]
+		case xml.CharData:
+			if len(open) > 0 {
+				open[len(open)-1].text += string(token)
+			}
+		}
+	}
+	if root == nil {
+		return nil, errors.New("not well-formed XML: the file is empty")
+	}
+	return root, nil
+}
+
+// localAttrs gives attributes of the wcm namespace their usual prefix and
+// leaves declarations of namespaces out.
+func localAttrs(in []xml.Attr) []xml.Attr {
+	var out []xml.Attr
+	for _, a := range in {
+		switch {
+		case a.Name.Space == "xmlns" || a.Name.Local == "xmlns":
+		case a.Name.Space == wcmNS:
+			out = append(out, xml.Attr{Name: xml.Name{Local: "wcm:" + a.Name.Local}, Value: a.Value})
+		case a.Name.Space == "":
+			out = append(out, a)
+		}
+	}
+	return out
+}
+
+// toUTF8 reads a byte order mark: Windows' editors write UTF-16.
+func toUTF8(data []byte) []byte {
+	var big int
+	switch {
+	case bytes.HasPrefix(data, []byte{0xEF, 0xBB, 0xBF}):
+		return data[3:]
+	case bytes.HasPrefix(data, []byte{0xFF, 0xFE}):
+		big = 0
+	case bytes.HasPrefix(data, []byte{0xFE, 0xFF}):
+		big = 1
+	default:
+		return data
+	}
+	units := make([]uint16, 0, len(data)/2)
+	for i := 2; i+1 < len(data); i += 2 {
+		units = append(units, uint16(data[i+big])|uint16(data[i+1-big])<<8)
+	}
+	return []byte(string(utf16.Decode(units)))
+}

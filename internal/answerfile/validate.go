@@ -1,0 +1,325 @@
+package answerfile
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/wintemplate/packer-plugin-wintemplate/internal/windows"
+)
+
+// Limits of names, in characters, as Windows Setup and the SAM have them.
+const (
+	maxAccountName  = 20
+	maxComputerName = 15 // bytes
+	maxOwner        = 63
+	maxDescription  = 48
+	maxDisplayName  = 256
+)
+
+// Characters that no local account's name may hold ("LocalAccount" in the
+// Unattended Windows Setup Reference; the percent sign is forbidden too).
+const accountForbidden = `/\[]:;|=,+*?<>"@%`
+
+var computerForm = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?$`)
+
+// problems gathers what is wrong, so that a user mends everything at once.
+type problems []error
+
+func (p *problems) add(field, format string, args ...any) {
+	*p = append(*p, fmt.Errorf(field+": "+format, args...))
+}
+
+func (p *problems) check(err error) {
+	if err != nil {
+		*p = append(*p, err)
+	}
+}
+
+func (p *problems) err() error { return errors.Join(*p...) }
+
+// Validate names everything that is wrong with the answers at once
+// (errors.Join), each with the field, what was found and what to try.
+func (a Answers) Validate() error {
+	var p problems
+	a.validateImage(&p)
+	a.validateLanguage(&p)
+	a.validateNames(&p)
+	a.validateKey(&p)
+	a.validateAccounts(&p)
+	a.validateNetwork(&p)
+	a.validateCommands(&p)
+	a.validateFragments(&p)
+	return p.err()
+}
+
+func (a Answers) validateImage(p *problems) {
+	if a.Product.Name == "" {
+		p.add("product", "not known; it comes from the image's build and installation type")
+	}
+	if a.Image.Index < 1 {
+		p.add("image_index", "%d; the images of install.wim are numbered from 1", a.Image.Index)
+	}
+	if a.Image.Architecture != "amd64" {
+		p.add("architecture", "%q; only amd64 (x64) images are supported", a.Image.Architecture)
+	}
+	switch a.Firmware {
+	case UEFI:
+	case BIOS:
+		if a.Product.Name == "Windows 11" && !a.LabConfig && a.InstallMethod != MethodApply {
+			p.add("firmware", "bios, but Setup of Windows 11 demands UEFI with secure boot: use firmware = \"uefi\", or lab_config = true")
+		}
+	default:
+		p.add("firmware", "%q; it is \"uefi\" or \"bios\"", a.Firmware)
+	}
+	switch a.InstallMethod {
+	case "", MethodSetup, MethodApply:
+	default:
+		p.add("install_method", "%q; it is \"setup\" or \"apply\"", a.InstallMethod)
+	}
+	switch a.Image.Channel {
+	case "", Evaluation, Volume, Retail, UnknownChannel:
+	default:
+		p.add("channel", "%q; it is evaluation, volume, retail or unknown", a.Image.Channel)
+	}
+	if a.Display != nil && (a.Display.Width < 640 || a.Display.Height < 480 || a.Display.Width > 16384 || a.Display.Height > 16384) {
+		p.add("display", "%dx%d; from 640x480 to 16384x16384", a.Display.Width, a.Display.Height)
+	}
+}
+
+func (a Answers) validateLanguage(p *problems) {
+	language := a.language()
+	locale, err := windows.LookupLocale(language)
+	if err != nil {
+		p.add("language", "%v", err)
+	}
+	if len(a.Image.Languages) > 0 && !containsFold(a.Image.Languages, language) {
+		p.add("language", "%q is not in the image, which has %s", language, strings.Join(a.Image.Languages, ", "))
+	}
+	// Setup's pages come up when its own list lacks what the answer file
+	// wants (unattend-generator#64, #331).
+	if a.SetupLanguage != "" && len(a.Image.SetupLanguages) > 0 && !containsFold(a.Image.SetupLanguages, a.SetupLanguage) {
+		p.add("setup_language", "%q is not in the medium's sources/lang.ini, which has %s", a.SetupLanguage, strings.Join(a.Image.SetupLanguages, ", "))
+	}
+	if _, err := windows.LookupLocale(a.setupLanguage()); err != nil && !strings.EqualFold(a.setupLanguage(), language) {
+		p.add("setup_language", "%v", err)
+	}
+	if locale.Tag == "nb-NO" && a.Product.Build >= windows.FirstConXBuild && a.InstallMethod != MethodApply {
+		p.add("language", "nb-NO makes Setup of build %d reboot for ever (unattend-generator#331); use install_method = \"apply\"", a.Product.Build)
+	}
+	if a.UserLocale != "" && !windows.IsLanguageTag(a.UserLocale) {
+		p.add("user_locale", "%q is no language tag such as ko-KR", a.UserLocale)
+	}
+	if a.InputLocale != "" {
+		if err := windows.CheckInputLocale(a.InputLocale); err != nil {
+			p.add("input_locale", "%v", err)
+		}
+	}
+	if a.TimeZone != "" {
+		if _, err := windows.LookupTimeZone(a.TimeZone); err != nil {
+			p.add("timezone", "%v", err)
+		}
+	}
+}
+
+func (a Answers) validateNames(p *problems) {
+	if name := a.ComputerName; name != "" && name != "*" {
+		switch {
+		case len(name) > maxComputerName:
+			p.add("computer_name", "%q has %d bytes; Windows takes %d", name, len(name), maxComputerName)
+		case !computerForm.MatchString(name):
+			p.add("computer_name", "%q; only A-Z, a-z, 0-9 and hyphens inside", name)
+		case strings.Trim(name, "0123456789") == "":
+			p.add("computer_name", "%q; not digits alone", name)
+		}
+	}
+	checkOwner(p, "full_name", a.FullName)
+	checkOwner(p, "organization", a.Organization)
+}
+
+func checkOwner(p *problems, field, value string) {
+	if n := utf8.RuneCountInString(value); n > maxOwner {
+		p.add(field, "%d characters; Setup takes %d", n, maxOwner)
+	}
+	p.check(checkText(field, value))
+}
+
+func (a Answers) validateAccounts(p *problems) {
+	computer := strings.Trim(a.ComputerName, "*")
+	if a.Product.Server {
+		a.checkPassword(p, "administrator_password", a.AdministratorPassword, "Administrator", computer)
+		if a.BuildAccount == nil {
+			if locale, err := windows.LookupLocale(a.language()); err == nil && locale.Administrator == "" {
+				p.add("build_account", "the built-in administrator's name on %s images is not known for certain; give a local account to build with", locale.Tag)
+			}
+		}
+	} else {
+		if a.AdministratorPassword != "" {
+			p.add("administrator_password", "given, but %s disables the built-in administrator; give a local account instead", a.Product.Name)
+		}
+		if a.BuildAccount == nil {
+			p.add("build_account", "missing; %s disables the built-in administrator, so the build needs a local account", a.Product.Name)
+		}
+	}
+	seen := map[string]bool{}
+	if a.BuildAccount != nil {
+		a.checkAccount(p, "build_account", *a.BuildAccount, seen)
+		if !a.BuildAccount.Administrator {
+			p.add("build_account", "%q must be an administrator", a.BuildAccount.Name)
+		}
+	}
+	for i, account := range a.LocalAccounts {
+		a.checkAccount(p, fmt.Sprintf("local_account[%d]", i), account, seen)
+	}
+}
+
+func (a Answers) checkAccount(p *problems, field string, account LocalAccount, seen map[string]bool) {
+	p.check(checkAccountName(field+".name", account.Name, a.ComputerName))
+	key := strings.ToLower(account.Name)
+	if seen[key] {
+		p.add(field+".name", "%q is given twice", account.Name)
+	}
+	seen[key] = true
+	if locale, err := windows.LookupLocale(a.language()); err == nil && strings.EqualFold(account.Name, locale.Administrator) ||
+		strings.EqualFold(account.Name, "Administrator") || strings.EqualFold(account.Name, "Guest") {
+		p.add(field+".name", "%q is the name of a built-in account", account.Name)
+	}
+	a.checkPassword(p, field+".password", account.Password, account.Name, strings.Trim(a.ComputerName, "*"))
+	if n := utf8.RuneCountInString(account.DisplayName); n > maxDisplayName {
+		p.add(field+".display_name", "%d characters; Windows takes %d", n, maxDisplayName)
+	}
+	if n := utf8.RuneCountInString(account.Description); n > maxDescription {
+		p.add(field+".description", "%d characters; Windows takes %d", n, maxDescription)
+	}
+	p.check(checkText(field+".display_name", account.DisplayName))
+	p.check(checkText(field+".description", account.Description))
+}
+
+// checkPassword never shows the password.
+func (a Answers) checkPassword(p *problems, field, password string, names ...string) {
+	if password == "" {
+		p.add(field, "missing; leave the choice to the plugin, or give one")
+		return
+	}
+	if err := windows.CheckPassword(password, names...); err != nil {
+		p.add(field, "%v", err)
+	}
+}
+
+func checkAccountName(field, name, computer string) error {
+	n := utf8.RuneCountInString(name)
+	switch {
+	case n == 0 || n > maxAccountName:
+		return fmt.Errorf("%s: %q has %d characters; Windows takes 1 to %d", field, name, n, maxAccountName)
+	case strings.ContainsAny(name, accountForbidden):
+		return fmt.Errorf("%s: %q; none of %s may be in it", field, name, accountForbidden)
+	case strings.Trim(name, ". ") == "" || strings.HasSuffix(name, ".") || strings.TrimSpace(name) != name:
+		return fmt.Errorf("%s: %q; not dots and spaces alone, no dot or space at an end", field, name)
+	case strings.EqualFold(name, "NONE"):
+		return fmt.Errorf("%s: NONE is reserved by Windows", field)
+	case strings.EqualFold(name, computer):
+		// Such an account ends up in no group at all (unattend-generator#16).
+		return fmt.Errorf("%s: %q is the computer's name too; choose another", field, name)
+	}
+	return checkText(field, name)
+}
+
+func (a Answers) validateNetwork(p *problems) {
+	if a.KMSHost != "" {
+		if _, _, err := splitKMSHost(a.KMSHost); err != nil {
+			p.add("kms_host", "%v", err)
+		}
+	}
+	for _, group := range a.FirewallGroups {
+		if !firewallGroupForm.MatchString(group) {
+			p.add("firewall_groups", "%q; give the resource id such as @FirewallAPI.dll,-28502, since the names differ by language", group)
+		}
+	}
+	if a.FirewallOff && (len(a.FirewallGroups) > 0) {
+		p.add("firewall_groups", "given, but the firewall is off")
+	}
+	if a.Proxy == nil {
+		return
+	}
+	if host, port, err := net.SplitHostPort(a.Proxy.Server); err != nil || host == "" || !isPort(port) {
+		p.add("proxy.server", "%q is no host:port", a.Proxy.Server)
+	}
+	for _, host := range append([]string{a.Proxy.Server}, a.Proxy.Bypass...) {
+		if host == "" || strings.ContainsAny(host, " \t;\"'&|<>^%") {
+			p.add("proxy", "%q cannot be a host: no spaces, quotes or semicolons", host)
+		}
+	}
+}
+
+var firewallGroupForm = regexp.MustCompile(`^@[A-Za-z0-9_.%\\-]+,-[0-9]+$`)
+
+// splitKMSHost reads host or host:port; the port is 1688 when there is none.
+func splitKMSHost(value string) (host string, port int, err error) {
+	host, port = value, 1688
+	if h, number, err := net.SplitHostPort(value); err == nil {
+		if !isPort(number) {
+			return "", 0, fmt.Errorf("%q: the port is no number from 1 to 65535", value)
+		}
+		host = h
+		port, _ = strconv.Atoi(number)
+	}
+	if !hostForm.MatchString(host) {
+		return "", 0, fmt.Errorf("%q is no host or host:port", value)
+	}
+	return host, port, nil
+}
+
+var hostForm = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9.:-]*[A-Za-z0-9])?$`)
+
+func isPort(text string) bool {
+	n, err := strconv.Atoi(text)
+	return err == nil && n > 0 && n < 65536
+}
+
+func (a Answers) validateCommands(p *problems) {
+	for i, line := range a.SpecializeCommands {
+		p.check(checkCommand(fmt.Sprintf("specialize_commands[%d]", i), line, maxRunSynchronous))
+	}
+	for i, line := range a.FirstLogonCommands {
+		p.check(checkCommand(fmt.Sprintf("first_logon_commands[%d]", i), line, maxCmdLine))
+	}
+}
+
+// maxCmdLine is the longest line that cmd.exe reads.
+const maxCmdLine = 8191
+
+// checkText refuses what XML cannot hold, and line ends, which no field wants.
+func checkText(field, text string) error {
+	if !utf8.ValidString(text) {
+		return fmt.Errorf("%s: not UTF-8", field)
+	}
+	for _, c := range text {
+		if c < ' ' || c == 0x7F || c == 0xFFFE || c == 0xFFFF || c == utf8.RuneError {
+			return fmt.Errorf("%s: holds the character U+%04X, which an answer file cannot carry", field, c)
+		}
+	}
+	return nil
+}
+
+func (a Answers) validateFragments(p *problems) {
+	for i, fragment := range a.Fragments {
+		field := fmt.Sprintf("answer_file_fragments[%d]", i)
+		root, err := parse(fragment)
+		if err != nil {
+			p.add(field, "%v", err)
+			continue
+		}
+		for _, defect := range checkDocument(root, a.Product, a.Image.Architecture) {
+			p.add(field, "%v", defect)
+		}
+	}
+}
+
+func containsFold(list []string, value string) bool {
+	return slices.ContainsFunc(list, func(one string) bool { return strings.EqualFold(one, value) })
+}
