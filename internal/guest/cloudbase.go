@@ -37,3 +37,15 @@ type CloudbaseConfigureResult struct {
 // CloudbaseConfigure writes both conf files and asserts that the service is
 // disabled.
 var CloudbaseConfigure = define[CloudbaseConfigureParameters, CloudbaseConfigureResult]("cloudbase.configure", 5*time.Minute, true, "cloudbase-configure")
+
+// CloudbaseVerifyResult tells how cloudbase-init stands.
+type CloudbaseVerifyResult struct {
+	Installed    bool   `json:"installed"`
+	Version      string `json:"version"`
+	ServiceStart int    `json:"service_start"` // -1 when there is no service
+	LogBytes     int64  `json:"log_bytes"`
+	Conf         string `json:"conf"` // text of conf\cloudbase-init.conf
+}
+
+// CloudbaseVerify looks at cloudbase-init and changes nothing.
+var CloudbaseVerify = define[None, CloudbaseVerifyResult]("cloudbase.verify", 3*time.Minute, true, "cloudbase-verify")

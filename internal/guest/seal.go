@@ -1,6 +1,12 @@
 package guest
 
-import "time"
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+)
 
 // Revert is one thing that was set for the build's sake (answerfile.Setting).
 type Revert struct {
@@ -91,3 +97,70 @@ const (
 // Seal generalizes the image, closes the build's doors and powers off. It only
 // makes sense detached (Session.Detach): it ends the connection it came by.
 var Seal = define[SealParameters, SealResult]("seal", 2*time.Hour, false, "seal")
+
+// SealTries is how often the seal is tried when sysprep refuses a Store
+// package: its log names them one at a time.
+const SealTries = 10
+
+// Seal runs the seal to the point where the image is sealed, lets it close
+// the connection, and returns. The machine powers off by itself.
+//
+// What can be mended from here is: packages that sysprep refuses are removed
+// as the build's administrator, and a sysprep that begins nothing as
+// LocalSystem is run as that administrator.
+func (s *Session) Seal(ctx context.Context, p SealParameters, onStage func(stage string)) error {
+	how := Detachment{Stage: func(id, stage string) bool {
+		onStage(stage)
+		switch stage {
+		case SealStageSealed:
+			if _, _, err := TaskRelease.Do(ctx, s, TaskParameters{ID: id}); err != nil {
+				s.report(fmt.Sprintf("the sealed machine was not told to go on, and will by itself in %d s: %v", p.ReleaseTimeoutSeconds, err))
+			}
+			return true
+		case SealStageClose:
+			return true
+		}
+		return false
+	}}
+	for try := 1; ; try++ {
+		p.Retry = try < SealTries
+		_, _, err := Seal.Detached(ctx, s, p, how)
+		failure := (*Error)(nil)
+		if err == nil || !errors.As(err, &failure) || !p.Retry {
+			return err
+		}
+		switch failure.Code {
+		case SealAppX:
+			packages := refusedPackages(failure.Detail)
+			if len(packages) == 0 {
+				return err
+			}
+			s.report("sysprep refuses Store packages, which are removed now: " + strings.Join(packages, ", "))
+			r, _, removal := AppXRemove.Do(ctx, s, AppXRemoveParameters{Packages: packages})
+			if removal != nil {
+				return errors.Join(err, removal)
+			}
+			if len(r.Left) > 0 {
+				return fmt.Errorf("%w\ncould not be removed: %s", err, strings.Join(r.Left, ", "))
+			}
+		case SealNotStarted:
+			if how.Account != "" || p.Account == "" {
+				return err
+			}
+			s.report("sysprep begins nothing as LocalSystem; it is run as " + p.Account + " now")
+			how.Account = p.Account
+		default:
+			return err
+		}
+	}
+}
+
+func refusedPackages(detail string) []string {
+	var names []string
+	for line := range strings.Lines(detail) {
+		if name, ok := strings.CutPrefix(strings.TrimSpace(line), "package: "); ok {
+			names = append(names, name)
+		}
+	}
+	return names
+}

@@ -19,46 +19,63 @@ type Runner interface {
 
 // Session runs operations through a Runner.
 type Session struct {
-	runner Runner
+	runner    Runner
+	transient func(error) bool
+	report    func(string)
+	pause     func(context.Context, time.Duration) error
+	// grace is how long a Runner whose context has ended may take to return.
+	grace time.Duration
+}
+
+// Option changes a Session.
+type Option func(*Session)
+
+// WithTransient says which of the Runner's errors a repeatable operation may
+// look past, by trying again until its deadline. Without it there are none.
+func WithTransient(transient func(error) bool) Option {
+	return func(s *Session) { s.transient = transient }
+}
+
+// WithReport is told, in one line each, what a person may want to read while
+// an operation takes long.
+func WithReport(report func(line string)) Option {
+	return func(s *Session) { s.report = report }
 }
 
 // NewSession makes a session; it does not connect.
-func NewSession(r Runner) *Session { return &Session{runner: r} }
-
-// Error is an operation that answered that it failed.
-type Error struct {
-	Operation string
-	Failure
-}
-
-func (e *Error) Error() string {
-	s := fmt.Sprintf("%s: %s (%s)", e.Operation, e.Message, e.Code)
-	if d := strings.TrimSpace(e.Detail); d != "" {
-		s += "\n" + d
+func NewSession(r Runner, options ...Option) *Session {
+	s := &Session{
+		runner:    r,
+		transient: func(error) bool { return false },
+		report:    func(string) {},
+		pause:     sleep,
+		grace:     15 * time.Second,
+	}
+	for _, o := range options {
+		o(s)
 	}
 	return s
 }
 
-// DeadlineError is an operation that did not end in time. Whether it still
-// runs in the guest is not known.
-type DeadlineError struct {
-	Operation string
-	Deadline  time.Duration
-	LastSeen  string // what was last known of the guest
-}
-
-func (e *DeadlineError) Error() string {
-	s := fmt.Sprintf("%s did not end within %s", e.Operation, e.Deadline)
-	if e.LastSeen != "" {
-		s += "; " + e.LastSeen
+func sleep(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
 	}
-	return s
 }
 
-// Reboot tells whether the operation asks for a restart.
+// RebootWish is true when the operation asks for a restart before anything
+// else is done (Session.Restart).
 type RebootWish bool
 
-// Do runs the operation and waits for its answer.
+// Do runs the operation and waits for its answer, no longer than its deadline.
+//
+// Errors: *Error when the operation says that it failed, *DeadlineError, the
+// context's error, or the Runner's own.
 func (c Call[P, R]) Do(ctx context.Context, s *Session, parameters P) (R, RebootWish, error) {
 	var result R
 	p, err := json.Marshal(parameters)
@@ -69,30 +86,92 @@ func (c Call[P, R]) Do(ctx context.Context, s *Session, parameters P) (R, Reboot
 	if err != nil {
 		return result, false, err
 	}
+	return decodeResult[R](c.Operation, e)
+}
+
+func decodeResult[R any](o Operation, e Envelope) (R, RebootWish, error) {
+	var result R
+	if !e.OK {
+		return result, false, &Error{Operation: o.Name, Failure: *e.Error}
+	}
 	if err := json.Unmarshal(e.Result, &result); err != nil {
-		return result, false, fmt.Errorf("%s: result: %w", c.Name, err)
+		return result, false, fmt.Errorf("%s: result: %w", o.Name, err)
 	}
 	return result, RebootWish(e.Reboot), nil
 }
 
-func (s *Session) do(ctx context.Context, o Operation, parameters json.RawMessage) (Envelope, error) {
-	ctx, cancel := context.WithTimeout(ctx, o.Deadline)
+func (s *Session) do(parent context.Context, o Operation, parameters json.RawMessage) (Envelope, error) {
+	ctx, cancel := context.WithTimeout(parent, o.Deadline)
 	defer cancel()
-	var stdout, stderr bytes.Buffer
 	request := EncodeRequest(Request{Operation: o.Name, Parameters: parameters, Script: o.Script})
-	exit, err := s.runner.Run(ctx, Launcher(), bytes.NewReader(request), &stdout, &stderr)
-	if err != nil {
-		return Envelope{}, fmt.Errorf("%s: %w", o.Name, err)
+	wait, last := backoff(), error(nil)
+	for {
+		e, err := s.attempt(ctx, request)
+		switch {
+		case err == nil:
+			return e, nil
+		case parent.Err() != nil:
+			return Envelope{}, fmt.Errorf("%s: %w", o.Name, parent.Err())
+		case ctx.Err() != nil:
+			return Envelope{}, &DeadlineError{Operation: o.Name, Deadline: o.Deadline, Last: last}
+		case !o.Repeatable || !s.transient(err):
+			return Envelope{}, fmt.Errorf("%s: %w", o.Name, err)
+		}
+		last = err
+		if s.pause(ctx, wait()) != nil {
+			continue // the context has ended: the next attempt says how
+		}
 	}
-	e, err := DecodeResult(stdout.Bytes())
+}
+
+// backoff gives 1 s, 2 s, 4 s, then 5 s for ever.
+func backoff() func() time.Duration {
+	d := 500 * time.Millisecond
+	return func() time.Duration {
+		d = min(2*d, 5*time.Second)
+		return d
+	}
+}
+
+type outcome struct {
+	stdout, stderr bytes.Buffer
+	exit           int
+	err            error
+}
+
+// attempt runs the launcher once. The deadline holds in this goroutine: a
+// Runner that does not heed its context is left behind.
+func (s *Session) attempt(ctx context.Context, request []byte) (Envelope, error) {
+	if ctx.Err() != nil {
+		return Envelope{}, ctx.Err()
+	}
+	done := make(chan *outcome, 1)
+	go func() {
+		out := &outcome{}
+		out.exit, out.err = s.runner.Run(ctx, Launcher(), bytes.NewReader(request), &out.stdout, &out.stderr)
+		done <- out
+	}()
+	var out *outcome
+	select {
+	case out = <-done:
+	case <-ctx.Done():
+		t := time.NewTimer(s.grace)
+		defer t.Stop()
+		select {
+		case out = <-done:
+		case <-t.C:
+			return Envelope{}, ctx.Err()
+		}
+	}
+	if out.err != nil {
+		return Envelope{}, out.err
+	}
+	e, err := DecodeResult(out.stdout.Bytes())
 	if errors.Is(err, ErrNoResult) {
-		return Envelope{}, fmt.Errorf("%s: powershell.exe ended with code %d and no result: %s", o.Name, exit, strings.TrimSpace(stderr.String()))
+		return Envelope{}, &NoResultError{Exit: out.exit, Stderr: strings.TrimSpace(out.stderr.String())}
 	}
 	if err != nil {
-		return Envelope{}, fmt.Errorf("%s: %w", o.Name, err)
-	}
-	if !e.OK {
-		return Envelope{}, &Error{Operation: o.Name, Failure: *e.Error}
+		return Envelope{}, err
 	}
 	return e, nil
 }

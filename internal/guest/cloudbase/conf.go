@@ -1,0 +1,189 @@
+package cloudbase
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// Folder is where cloudbase-init's MSI installs.
+const Folder = `C:\Program Files\Cloudbase Solutions\Cloudbase-Init`
+
+// Settings are what a user may say of cloudbase-init.
+type Settings struct {
+	// Cloud is one of Clouds, other than Custom.
+	Cloud string
+	// Client is true for client editions, whose built-in Administrator is
+	// disabled.
+	Client bool
+	// Username is the account that gets the password: Administrator on
+	// servers when empty; required on clients.
+	Username string
+	// Groups the account is put into; Administrators when empty.
+	Groups []string
+	// MetadataURL overrules the cloud's own: "http://169.254.169.254/".
+	MetadataURL string
+	// KMSHost is host or host:port, for activation at a clone's first start.
+	KMSHost string
+	// Activate has the clone activate itself.
+	Activate bool
+	// RealTimeClockUTC overrules the cloud's own when not nil.
+	RealTimeClockUTC *bool
+	// Plugins are added after the cloud's own, by their full class names.
+	Plugins []string
+	// SerialPort is logged to in the clone: "COM1,115200,N,8"; empty: none.
+	SerialPort string
+	// Options are further options of [DEFAULT], added or overruling.
+	Options map[string]string
+}
+
+// Files are the two conf files.
+type Files struct {
+	Conf     string // conf\cloudbase-init.conf
+	Unattend string // conf\cloudbase-init-unattend.conf
+}
+
+// username as Windows takes one: 20 characters, none of these.
+var badUsername = regexp.MustCompile(`[/\\\[\]:;|=,+*?<>"@%]`)
+
+var optionName = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
+
+var className = regexp.MustCompile(`^[a-z_][a-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)+$`)
+
+// Validate names everything that is wrong at once.
+func (s Settings) Validate() error {
+	var errs []error
+	if _, ok := clouds[s.Cloud]; !ok {
+		errs = append(errs, fmt.Errorf("cloud: %q is not known; known are %s", s.Cloud, strings.Join(Clouds(), ", ")))
+	}
+	name := s.username()
+	switch {
+	case name == "":
+		errs = append(errs, errors.New("username: required on a client edition, whose built-in Administrator is disabled"))
+	case len([]rune(name)) > 20 || badUsername.MatchString(name) || strings.EqualFold(name, "NONE"):
+		errs = append(errs, fmt.Errorf(`username: %q is no Windows account name: at most 20 characters, none of /\[]:;|=,+*?<>"@%%`, name))
+	}
+	for field, value := range map[string]string{"username": name, "groups": strings.Join(s.Groups, ","), "metadata_url": s.MetadataURL, "kms_host": s.KMSHost, "serial_port": s.SerialPort} {
+		if err := checkValue(value); err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", field, err))
+		}
+	}
+	for _, p := range s.Plugins {
+		if !className.MatchString(p) {
+			errs = append(errs, fmt.Errorf("plugins: %q is no class name such as cloudbaseinit.plugins.windows.rdp.RDPSettingsPlugin", p))
+		}
+	}
+	for k, v := range s.Options {
+		if !optionName.MatchString(k) {
+			errs = append(errs, fmt.Errorf("options: %q is no option's name", k))
+		}
+		if err := checkValue(v); err != nil {
+			errs = append(errs, fmt.Errorf("options: %s: %w", k, err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// checkValue refuses what would end the line or be read in another code page:
+// Python opens the file in the ANSI code page of the guest's language.
+func checkValue(v string) error {
+	for _, r := range v {
+		if r < 0x20 || r > 0x7e {
+			return fmt.Errorf("%q holds a character other than printable ASCII, which cloudbase-init reads by the guest's code page", v)
+		}
+	}
+	return nil
+}
+
+func (s Settings) username() string {
+	if s.Username == "" && !s.Client {
+		return "Administrator"
+	}
+	return s.Username
+}
+
+// Render writes both files. It validates first.
+func Render(s Settings) (Files, error) {
+	if err := s.Validate(); err != nil {
+		return Files{}, err
+	}
+	t := clouds[s.Cloud]
+	utc := t.utc
+	if s.RealTimeClockUTC != nil {
+		utc = *s.RealTimeClockUTC
+	}
+	groups := s.Groups
+	if len(groups) == 0 {
+		groups = []string{"Administrators"}
+	}
+
+	main := common(s, t)
+	main.set("username", s.username())
+	main.set("groups", strings.Join(groups, ","))
+	main.set("inject_user_password", "true")
+	// The default makes an injected password expire at once, and RDP with NLA
+	// lets nobody change it.
+	main.set("first_logon_behaviour", "no")
+	main.set("plugins", strings.Join(pluginList(s, t), ","))
+	main.set("log_file", "cloudbase-init.log")
+	main.set("logging_serial_port_settings", s.SerialPort)
+	main.set("mtu_use_dhcp_config", "true")
+	main.set("ntp_use_dhcp_config", "true")
+	main.set("real_time_clock_utc", fmt.Sprint(utc))
+	main.set("local_scripts_path", Folder+`\LocalScripts\`)
+	main.set("kms_host", s.KMSHost)
+	if s.Activate {
+		main.set("activate_windows", "true")
+	}
+	// AVMA needs a Hyper-V host, and the KMS key map knows 2016's keys only.
+	main.set("set_avma_product_key", "false")
+	main.set("set_kms_product_key", "false")
+
+	unattend := common(s, t)
+	unattend.set("plugins", strings.Join(unattendPlugins, ","))
+	unattend.set("log_file", "cloudbase-init-unattend.log")
+	for k, v := range s.Options {
+		main.set(k, v)
+		if slices.Contains(sharedOptions, k) {
+			unattend.set(k, v)
+		}
+	}
+	// In the specialize pass a restart of its own, or the end of a service
+	// that does not run, is exit code 2: Setup restarts and runs it again.
+	unattend.set("allow_reboot", "false")
+	unattend.set("stop_service_on_exit", "false")
+	return Files{Conf: main.text(), Unattend: unattend.text()}, nil
+}
+
+// sharedOptions hold for the run in the specialize pass too.
+var sharedOptions = []string{"debug", "verbose", "retry_count", "retry_count_interval", "netbios_host_name_compatibility"}
+
+func common(s Settings, t traits) *file {
+	f := &file{}
+	f.set("metadata_services", strings.Join(t.services, ","))
+	f.set("check_latest_version", "false") // no call home from every clone
+	f.set("bsdtar_path", Folder+`\bin\bsdtar.exe`)
+	f.set("mtools_path", Folder+`\bin\`)
+	f.set("verbose", "true")
+	f.set("debug", "true")
+	f.set("log_dir", Folder+`\log\`)
+	if s.MetadataURL != "" {
+		url := strings.TrimSuffix(s.MetadataURL, "/") + "/"
+		switch s.Cloud {
+		case CloudStack:
+			f.group("cloudstack", "metadata_base_url", url)
+		case OpenStack:
+			f.group("openstack", "metadata_base_url", url)
+		case EC2:
+			f.group("ec2", "metadata_base_url", url)
+		}
+	}
+	if slices.Contains(t.services, services+"configdrive.ConfigDriveService") || s.Cloud == NoCloud {
+		f.group("config_drive", "raw_hdd", "true")
+		f.group("config_drive", "cdrom", "true")
+		f.group("config_drive", "vfat", "true")
+	}
+	return f
+}

@@ -1,0 +1,126 @@
+package guest
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Detachment says how an operation is run as a task.
+type Detachment struct {
+	// Account runs the task as this administrator instead of LocalSystem, with
+	// no stored password.
+	Account string
+	// Stage is told each stage that the operation enters; a true answer ends
+	// the wait, with no error and no result.
+	Stage func(id, stage string) (leave bool)
+}
+
+// Detached runs the operation as a task that outlives the connection, and
+// waits for its answer. While the guest cannot be reached it goes on asking,
+// until the operation's deadline: the virtio MSI takes the network adapter
+// away for a while (virtio-win-pkg-scripts#48).
+//
+// Errors: those of Do, and *LostError.
+func (c Call[P, R]) Detached(ctx context.Context, s *Session, parameters P, how Detachment) (R, RebootWish, error) {
+	var result R
+	p, err := json.Marshal(parameters)
+	if err != nil {
+		return result, false, fmt.Errorf("%s: parameters: %w", c.Name, err)
+	}
+	id := taskID(c.Name)
+	_, _, err = TaskStart.Do(ctx, s, TaskStartParameters{
+		ID: id, Operation: c.Name, Parameters: string(p), Script: c.Script, Launcher: launcher,
+		Account: how.Account, TimeoutSeconds: int(c.Deadline.Seconds()),
+	})
+	if err != nil {
+		return result, false, err
+	}
+	e, left, err := s.await(ctx, c.Operation, id, how.Stage)
+	if err != nil || left {
+		return result, false, err
+	}
+	if _, _, err := TaskRemove.Do(ctx, s, TaskParameters{ID: id}); err != nil {
+		s.report(fmt.Sprintf("the finished task %s could not be removed: %v", id, err))
+	}
+	return decodeResult[R](c.Operation, e)
+}
+
+// taskID is new for each start: a task of an earlier try must not answer.
+func taskID(operation string) string {
+	var b [4]byte
+	_, _ = rand.Read(b[:]) // never fails since Go 1.24
+	return strings.ReplaceAll(operation, ".", "-") + "-" + hex.EncodeToString(b[:])
+}
+
+// lostLooks is how often in a row a task must look lost: between its start
+// and its first instruction the scheduler calls it ready.
+const lostLooks = 4
+
+func (s *Session) await(parent context.Context, o Operation, id string, onStage func(id, stage string) bool) (Envelope, bool, error) {
+	ctx, cancel := context.WithTimeout(parent, o.Deadline)
+	defer cancel()
+	var (
+		wait  = 500 * time.Millisecond
+		last  error
+		boot  string
+		stage string
+		lost  int
+	)
+	for {
+		status, _, err := TaskStatus.Do(ctx, s, TaskParameters{ID: id})
+		switch {
+		case parent.Err() != nil:
+			return Envelope{}, false, fmt.Errorf("%s: %w", o.Name, parent.Err())
+		case ctx.Err() != nil:
+			return Envelope{}, false, &DeadlineError{Operation: o.Name, Deadline: o.Deadline, Seen: seen(stage), Last: last}
+		case err != nil:
+			if !s.transient(err) {
+				return Envelope{}, false, err
+			}
+			if last == nil {
+				s.report(fmt.Sprintf("%s: the guest does not answer; still waiting (%v)", o.Name, err))
+			}
+			last = err
+		default:
+			if last != nil {
+				s.report(o.Name + ": the guest answers again")
+				last = nil
+			}
+			if boot == "" {
+				boot = status.BootID
+			}
+			if status.Stage != stage {
+				stage = status.Stage
+				if onStage != nil && onStage(id, stage) {
+					return Envelope{}, true, nil
+				}
+			}
+			switch status.State {
+			case TaskDone:
+				e, err := decodeEnvelope([]byte(status.Envelope))
+				return e, false, err
+			case TaskRunning:
+				lost = 0
+			default:
+				if lost++; lost >= lostLooks {
+					return Envelope{}, false, &LostError{Operation: o.Name, Stage: stage, Restarted: status.BootID != boot, Code: status.LastResult}
+				}
+			}
+		}
+		if err := s.pause(ctx, wait); err == nil {
+			wait = min(wait*3/2, 5*time.Second)
+		}
+	}
+}
+
+func seen(stage string) string {
+	if stage == "" {
+		return ""
+	}
+	return "its stage " + stage
+}
