@@ -51,6 +51,7 @@ func (c *Client) run(ctx context.Context, line string, stdin feed, stdout, stder
 		case lost == nil:
 		case sending.Err() != nil:
 			lost = nil // the process ended first, or ctx did
+		case isPipeClosed(lost): // the process reads no more; Receive has its exit code
 		case isFault(lost):
 			// The process may have ended, and then its exit code and output
 			// say why: leave it a moment to do so.
@@ -68,7 +69,7 @@ func (c *Client) run(ctx context.Context, line string, stdin feed, stdout, stder
 	stop(nil)
 	<-sent
 	switch {
-	case lost == nil, err == nil && isPipeClosed(lost):
+	case lost == nil, isPipeClosed(lost):
 		return exit, err
 	case err == nil:
 		return exit, fmt.Errorf("the command's standard input was cut short: %w", lost)

@@ -16,8 +16,8 @@ const sendBytesMax = 340_000
 // feed is where a command's standard input comes from.
 type feed interface {
 	// next returns the next bytes, at most sendBytesMax, valid until the call
-	// after the next; io.EOF ends it. sent (may be nil) is called when the
-	// guest has them.
+	// after the next. io.EOF, with or without bytes, ends it. sent (may be
+	// nil) is called when the guest has them.
 	next() (data []byte, sent func(), err error)
 }
 
@@ -40,7 +40,7 @@ func (s *shell) send(ctx context.Context, f feed) error {
 			p := parcel{sent: sent}
 			switch {
 			case errors.Is(err, io.EOF):
-				p.envelope = s.sendEnvelope(nil, true)
+				p.envelope = s.sendEnvelope(data, true)
 			case err != nil:
 				p.err = fmt.Errorf("reading what goes to the command's standard input: %w", err)
 			default:

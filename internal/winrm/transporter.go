@@ -20,7 +20,7 @@ import (
 // it waits.
 func Decorator(live func() Credentials, pin Pin, opts ...Option) func() winrm.Transporter {
 	d := &decorator{live: live, pin: pin, settings: newSettings(opts), exchanges: map[string]*exchange{}}
-	return func() winrm.Transporter { return &transporter{decorator: d} }
+	return func() winrm.Transporter { return &transporter{shared: d} }
 }
 
 // decorator is what its transports share: the library makes a client, and so
@@ -48,8 +48,8 @@ func (d *decorator) exchange(host string, port int) *exchange {
 // transporter carries the library's envelopes. The library has no context, so
 // the limits alone end an exchange.
 type transporter struct {
-	*decorator
-	guest *exchange
+	shared *decorator
+	guest  *exchange
 
 	mu       sync.Mutex
 	silences int // Receives in a row without an answer
@@ -61,7 +61,7 @@ func (t *transporter) Transport(e *winrm.Endpoint) error {
 	if !e.HTTPS {
 		return fmt.Errorf("winrm_use_ssl is false for %s:%d: this transport sends a password, so it needs HTTPS; leave winrm_use_ssl out or set it to true", e.Host, e.Port)
 	}
-	t.guest = t.decorator.exchange(e.Host, e.Port)
+	t.guest = t.shared.exchange(e.Host, e.Port)
 	return nil
 }
 
@@ -75,7 +75,7 @@ func (t *transporter) Post(_ *winrm.Client, m *soap.SoapMessage) (string, error)
 	if err != nil {
 		return "", err
 	}
-	text, err = withOperationTimeout(text, t.settings.limits.Operation)
+	text, err = withOperationTimeout(text, t.shared.settings.limits.Operation)
 	if err != nil {
 		return "", err
 	}
@@ -108,7 +108,7 @@ func (t *transporter) received(answer []byte, err error) (string, error) {
 		t.silences = 0
 		return "", err
 	case errors.As(err, &silence):
-		if t.silences++; t.silences < t.settings.limits.Silences {
+		if t.silences++; t.silences < t.shared.settings.limits.Silences {
 			return "", &url.Error{Op: "Receive", URL: "https://" + t.guest.address + "/wsman", Err: silence}
 		}
 	}

@@ -3,7 +3,6 @@ package winrm
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 
@@ -59,13 +58,19 @@ func (f *lineFeed) next() ([]byte, func(), error) {
 		f.short = fmt.Errorf("the file has not the %d bytes it was said to have (%d read); has it changed?", f.size, done)
 		return nil, nil, f.short
 	}
-	if err != nil && !errors.Is(err, io.EOF) {
+	if err != nil {
 		f.short = err
+		return nil, nil, err
 	}
-	if f.progress == nil || err != nil {
-		return line, nil, err
+	sent := func() {
+		if f.progress != nil {
+			f.progress(done)
+		}
 	}
-	return line, func() { f.progress(done) }, nil
+	if bytes.HasPrefix(line, []byte("=")) {
+		return line, sent, io.EOF // the script ends with this line: nothing may follow it
+	}
+	return line, sent, nil
 }
 
 func shortened(text string) string {
