@@ -73,7 +73,10 @@ func (i *Image) findBoot(catalog *eltorito.Catalog) (*efiBoot, error) {
 		}
 	}
 	if len(b.current) == 0 {
-		return nil, refused("its EFI boot image at sector %d is none of %s", b.entry.Sector, orNone(names))
+		if len(names) == 0 {
+			return nil, refused("it has no %s/efisys.bin", bootDir)
+		}
+		return nil, refused("its EFI boot image at sector %d is none of %s", b.entry.Sector, strings.Join(names, ", "))
 	}
 	return b, nil
 }
@@ -165,7 +168,9 @@ func (b *efiBoot) facts(i *Image) (BootFacts, error) {
 		}
 	}
 	var err error
-	if out.Signers, err = signers(b.current[0]); err != nil {
+	var refusal *RefusedError
+	out.Signers, err = signers(b.current[0])
+	if err != nil && !errors.As(err, &refusal) {
 		return out, err
 	}
 	for _, name := range []string{"bootx64.efi", "bootaa64.efi", "bootia32.efi"} {

@@ -77,7 +77,8 @@ func (d *Drivers) Folder(driver string, osDirs []string, arch string) (DriverFol
 			continue
 		}
 		f := DriverFolder{Driver: top, OSDir: path.Base(path.Dir(at)), Path: at}
-		return f, d.fill(&f, arch)
+		err = d.fill(&f, arch)
+		return f, err
 	}
 	return DriverFolder{}, fmt.Errorf("drivers ISO %q has no %s driver in %s/{%s}/%s; it has %s for %s; give a newer virtio-win ISO",
 		d.Label(), arch, top, strings.Join(osDirs, ","), arch, top, d.names(top))

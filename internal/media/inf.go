@@ -31,8 +31,8 @@ func (f infFile) files(arch string) []string {
 	for _, section := range []string{"SourceDisksFiles", "SourceDisksFiles." + arch} {
 		for _, line := range f.iniFile[strings.ToLower(section)] {
 			key, value, _ := strings.Cut(line, "=")
-			// name = disk id [, subfolder]: one in a subfolder is not looked for,
-			// since virtio-win has none and the folder is copied flat
+			// name = disk id [, subfolder]: virtio-win has none in a subfolder, and
+			// folders are copied flat, so that such a file counts as missing
 			if parts := strings.Split(value, ","); len(parts) > 1 && strings.TrimSpace(parts[1]) != "" {
 				add(strings.TrimSpace(parts[1]) + `\` + strings.TrimSpace(key))
 				continue

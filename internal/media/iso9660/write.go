@@ -39,6 +39,9 @@ func Write(ctx context.Context, w io.Writer, files []File, o Options) error {
 	return b.Flush()
 }
 
+// byteOrders are those of the two path tables, L and M.
+var byteOrders = []binary.ByteOrder{binary.LittleEndian, binary.BigEndian}
+
 type disc struct {
 	options   Options
 	root      *node
@@ -127,7 +130,7 @@ func (d *disc) write(ctx context.Context, w io.Writer) error {
 		return err
 	}
 	for tree := range d.dirs {
-		for _, order := range []binary.ByteOrder{binary.LittleEndian, binary.BigEndian} {
+		for _, order := range byteOrders {
 			if _, err := w.Write(d.pathTable(tree, order)); err != nil {
 				return err
 			}
