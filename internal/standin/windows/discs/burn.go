@@ -2,25 +2,26 @@ package discs
 
 import (
 	"context"
-	"os"
-	"path/filepath"
+	"path"
+
+	"github.com/wintemplate/packer-plugin-wintemplate/internal/media"
 )
 
-// burn writes the files as a disc: UDF with an ISO 9660 bridge and two El
-// Torito entries.
-func burn(ctx context.Context, out, work, label string, files map[string][]byte, local map[string]string, l *loaders) error {
-	tree := filepath.Join(work, "disc")
-	if err := writeTree(tree, files); err != nil {
-		return err
+// burn writes the files as a disc as Microsoft's are: UDF beside an ISO 9660
+// stub, two El Torito entries whose images are hidden copies.
+func burn(ctx context.Context, out, label string, files map[string][]byte, local map[string]string, l *loaders) error {
+	bios := media.BytesFile(path.Base(discBIOS), l.BIOS)
+	uefi := media.BytesFile("efisys.bin", l.Prompt)
+	spec := media.DiscSpec{Label: label, BIOS: &bios, BIOSBootInfoTable: true, UEFI: &uefi}
+	for name, body := range files {
+		spec.Files = append(spec.Files, media.BytesFile(name, body))
 	}
 	for name, from := range local {
-		if err := os.Link(from, filepath.Join(tree, filepath.FromSlash(name))); err != nil {
+		file, err := media.LocalFile(name, from)
+		if err != nil {
 			return err
 		}
+		spec.Files = append(spec.Files, file)
 	}
-	_, err := tool(ctx, "", "genisoimage", "-quiet", "-o", out, "-V", label,
-		"-b", "boot/etfsboot.com", "-no-emul-boot", "-boot-load-size", "8", "-boot-info-table", "-c", "boot.cat",
-		"-eltorito-alt-boot", "-e", "efi/microsoft/boot/efisys.bin", "-no-emul-boot", "-boot-load-size", "1",
-		"-iso-level", "4", "-J", "-joliet-long", "-D", "-N", "-relaxed-filenames", "-allow-limited-size", "-udf", tree)
-	return err
+	return media.BuildDisc(ctx, out, spec)
 }

@@ -22,6 +22,7 @@ const bootImageSize = 1474560
 const (
 	discKernel = "boot/standin.krn"
 	discInitrd = "boot/standin.img"
+	discBIOS   = "boot/etfsboot.com"
 )
 
 // kernelArguments keep the kernel off COM1, which belongs to beacon lines:

@@ -46,7 +46,7 @@ func writeInstallISO(ctx context.Context, out, work string, o Options, k kernel,
 		"boot/bcd":                               []byte("regf"),
 		"boot/boot.sdi":                          []byte("$SDI0001"),
 		"boot/bootfix.bin":                       []byte("stand-in bootfix\r\n"),
-		"boot/etfsboot.com":                      l.BIOS,
+		discBIOS:                                 l.BIOS,
 		discKernel:                               kernelImage,
 		discInitrd:                               initrd,
 		"efi/boot/bootx64.efi":                   l.DiscEFI,
@@ -61,7 +61,7 @@ func writeInstallISO(ctx context.Context, out, work string, o Options, k kernel,
 		windows.ConfigPath:                       config,
 		"sources/" + strings.ToLower(o.Language) + "/setup.exe.mui": []byte("stand-in\r\n"),
 	}
-	return burn(ctx, out, work, label(o), files, map[string]string{
+	return burn(ctx, out, label(o), files, map[string]string{
 		"sources/install.wim": wim,
 		"sources/boot.wim":    bootWIM,
 	}, l)

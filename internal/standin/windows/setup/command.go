@@ -22,9 +22,10 @@ type RegistryValue struct{ Key, Name, Type, Data string }
 
 var errCommand = errors.New("the stand-in runs only echoes to COM1 and reg.exe add")
 
-// beaconForm is `cmd /c (echo text)>COM1 2>nul`. The parentheses matter: a
+// beaconForm is `cmd /c (echo text)>COM1 2>nul`, or that in quotes with
+// `& exit /b 0` after it, so that a machine without the port goes on. The parentheses matter: a
 // digit before > names a handle.
-var beaconForm = regexp.MustCompile(`(?i)^(?:%COMSPEC%|cmd(?:\.exe)?) /c "?\(\s*echo ([^()]*)\)\s*>\s*(?:\\\\\.\\)?COM1(?:\s+2>\s*nul)?"?$`)
+var beaconForm = regexp.MustCompile(`(?i)^(?:%COMSPEC%|cmd(?:\.exe)?) /c "?\(\s*echo ([^()]*)\)\s*>\s*(?:\\\\\.\\)?COM1(?:\s+2>\s*nul)?(?:\s*&\s*exit /b 0)?"?$`)
 
 // cmdMeta are characters that cmd.exe does not echo as they are.
 const cmdMeta = "&|<>^%"
