@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
@@ -28,7 +27,7 @@ type Detachment struct {
 // Errors: those of Do, and *LostError.
 func (c Call[P, R]) Detached(ctx context.Context, s *Session, parameters P, how Detachment) (R, RebootWish, error) {
 	var result R
-	p, err := json.Marshal(parameters)
+	p, err := marshal(parameters)
 	if err != nil {
 		return result, false, fmt.Errorf("%s: parameters: %w", c.Name, err)
 	}

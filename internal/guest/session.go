@@ -78,7 +78,7 @@ type RebootWish bool
 // context's error, or the Runner's own.
 func (c Call[P, R]) Do(ctx context.Context, s *Session, parameters P) (R, RebootWish, error) {
 	var result R
-	p, err := json.Marshal(parameters)
+	p, err := marshal(parameters)
 	if err != nil {
 		return result, false, fmt.Errorf("%s: parameters: %w", c.Name, err)
 	}

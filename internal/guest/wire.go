@@ -27,6 +27,13 @@ const ResultPrefix = "wintemplate-result:"
 // would get every other line.
 func Launcher() string { return powershell(launcher) }
 
+// LauncherFor is Launcher for a connection without standard input, such as
+// Packer's own communicators: the request was put into a file of the guest,
+// which the launcher deletes once it has read it. Path must hold no quote.
+func LauncherFor(path string) string {
+	return powershell("$WintemplateRequest = '" + path + "'\r\n" + launcher)
+}
+
 func powershell(script string) string {
 	return "powershell.exe -NoProfile -NonInteractive -ExecutionPolicy Bypass -EncodedCommand " + encodeCommand(script)
 }

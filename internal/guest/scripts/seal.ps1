@@ -189,7 +189,7 @@ try {
     Set-SetupComplete
     # The session of the automatic logon registers Store apps while sysprep looks at them. There may be none.
     & logoff.exe console 2>&1 | Out-Null
-    Get-ChildItem -Path "$env:SystemRoot\Temp" -Filter 'wintemplate-*.log' -ErrorAction SilentlyContinue | Remove-Item -Force -ErrorAction SilentlyContinue
+    Get-ChildItem -Path "$env:SystemRoot\Temp" -Filter 'wintemplate-*' -ErrorAction SilentlyContinue | Remove-Item -Force -ErrorAction SilentlyContinue
 
     Enter-Stage -Name 'sysprep'
     Send-Beacon -Stage 'seal.sysprep' -State 'start'

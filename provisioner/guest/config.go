@@ -1,0 +1,104 @@
+//go:generate packer-sdc mapstructure-to-hcl2 -type Config,Drivers,CloudbaseInit,Sysprep
+
+package guest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/hashicorp/packer-plugin-sdk/common"
+	"github.com/hashicorp/packer-plugin-sdk/template/config"
+	"github.com/hashicorp/packer-plugin-sdk/template/interpolate"
+)
+
+// Config is the provisioner block. Its blocks run in a fixed order, drivers,
+// cloudbase_init, sysprep, since HCL keeps no order between blocks; for
+// another order use two provisioners.
+type Config struct {
+	common.PackerConfig `mapstructure:",squash"`
+
+	// Looks at the virtio drivers and the QEMU guest agent, and installs
+	// what is missing.
+	Drivers *Drivers `mapstructure:"drivers"`
+	// Installs and configures cloudbase-init.
+	CloudbaseInit *CloudbaseInit `mapstructure:"cloudbase_init"`
+	// Seals the image. Nothing can come after it.
+	Sysprep *Sysprep `mapstructure:"sysprep"`
+
+	// How long Windows may take to answer and to settle, at the start and
+	// after each restart. Default: `15m`.
+	ReadyTimeout time.Duration `mapstructure:"ready_timeout"`
+
+	ctx interpolate.Context
+}
+
+// block is one of the provisioner's blocks.
+type block interface {
+	name() string
+	title() string
+	prepare() []error
+	run(ctx context.Context, r *run) error
+}
+
+func (c *Config) blocks() []block {
+	var list []block
+	if c.Drivers != nil {
+		list = append(list, c.Drivers)
+	}
+	if c.CloudbaseInit != nil {
+		list = append(list, c.CloudbaseInit)
+	}
+	if c.Sysprep != nil {
+		list = append(list, c.Sysprep)
+	}
+	return list
+}
+
+func (c *Config) prepare(raws ...any) error {
+	err := config.Decode(c, &config.DecodeOpts{
+		PluginType:         "wintemplate-guest",
+		Interpolate:        true,
+		InterpolateContext: &c.ctx,
+	}, raws...)
+	if err != nil {
+		return err
+	}
+	var errs []error
+	if c.ReadyTimeout == 0 {
+		c.ReadyTimeout = 15 * time.Minute
+	}
+	if c.ReadyTimeout < 0 {
+		errs = append(errs, fmt.Errorf("ready_timeout: %s is negative", c.ReadyTimeout))
+	}
+	blocks := c.blocks()
+	if len(blocks) == 0 {
+		errs = append(errs, errors.New("no block: give at least one of drivers, cloudbase_init and sysprep, such as sysprep {}"))
+	}
+	for _, b := range blocks {
+		for _, err := range b.prepare() {
+			errs = append(errs, fmt.Errorf("%s: %w", b.name(), err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// unknown is what `packer validate` gives for a value that it does not know
+// yet, such as one of a data source.
+const unknown = "<unknown>"
+
+func checkFile(field, path string) error {
+	if path == "" || path == unknown {
+		return nil
+	}
+	info, err := os.Stat(path)
+	switch {
+	case err != nil:
+		return fmt.Errorf("%s: %w", field, err)
+	case !info.Mode().IsRegular():
+		return fmt.Errorf("%s: %s is not a file", field, path)
+	}
+	return nil
+}

@@ -1,0 +1,241 @@
+package guest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/hashicorp/packer-plugin-sdk/template/config"
+
+	"github.com/wintemplate/packer-plugin-wintemplate/internal/answerfile"
+	"github.com/wintemplate/packer-plugin-wintemplate/internal/guest"
+	"github.com/wintemplate/packer-plugin-wintemplate/internal/guest/cloudbase"
+	"github.com/wintemplate/packer-plugin-wintemplate/internal/windows"
+)
+
+// Sysprep seals the image: everything that was set for the build's sake is
+// taken back, sysprep generalizes Windows, WinRM is closed, and the machine
+// powers off.
+type Sysprep struct {
+	// Mend what would make sysprep fail, where it can be mended: Store
+	// packages of one user, a pending restart, BitLocker, reserved storage.
+	// Default: `true`.
+	Fix config.Trilean `mapstructure:"fix"`
+	// The time zone of an instance, by its Windows or IANA name. Default: the
+	// one that the image was installed with.
+	TimeZone string `mapstructure:"timezone"`
+	// The formats of an instance, such as `ko-KR`. Default: the image's
+	// language.
+	UserLocale string `mapstructure:"user_locale"`
+	// The keyboard of an instance, such as `0412:00000412`. Default: the
+	// language's own.
+	InputLocale string `mapstructure:"input_locale"`
+	// An instance's registered owner and organization.
+	FullName     string `mapstructure:"full_name"`
+	Organization string `mapstructure:"organization"`
+	// A KMS server, `host` or `host:port`, written into the instance.
+	KMSHost string `mapstructure:"kms_host"`
+	// Files with further answers, each a complete answer file of which only
+	// what it holds is merged into this plugin's own.
+	UnattendFragments []string `mapstructure:"unattend_fragments"`
+	// The administrator of an instance of a client edition. Default: the one
+	// that cloudbase-init's conf names.
+	Account string `mapstructure:"account"`
+	// Leave Windows' activation clock alone. All instances then share one
+	// client machine id, so only for an image that is sealed again later.
+	SkipRearm bool `mapstructure:"skip_rearm"`
+	// How long sysprep itself may take. Default: `45m`.
+	Timeout time.Duration `mapstructure:"timeout"`
+}
+
+func (*Sysprep) name() string  { return "sysprep" }
+func (*Sysprep) title() string { return "Sealing the image" }
+
+func (s *Sysprep) prepare() []error {
+	var errs []error
+	if s.Timeout == 0 {
+		s.Timeout = 45 * time.Minute
+	}
+	if s.Timeout < time.Minute {
+		errs = append(errs, fmt.Errorf("timeout: %s is too short for sysprep, which takes 2 to 10 minutes", s.Timeout))
+	}
+	if s.TimeZone != "" && s.TimeZone != unknown {
+		if _, err := windows.LookupTimeZone(s.TimeZone); err != nil {
+			errs = append(errs, fmt.Errorf("timezone: %w", err))
+		}
+	}
+	for i, path := range s.UnattendFragments {
+		errs = append(errs, present(checkFile(fmt.Sprintf("unattend_fragments[%d]", i), path))...)
+	}
+	return errs
+}
+
+func (s *Sysprep) run(ctx context.Context, r *run) error {
+	cloud, _, err := guest.CloudbaseVerify.Do(ctx, r.session, guest.None{})
+	if err != nil {
+		return err
+	}
+	unattend, err := s.unattend(r, cloud)
+	if err != nil {
+		return fmt.Errorf("the answer file for sysprep: %w", err)
+	}
+	if err := s.preflight(ctx, r); err != nil {
+		return err
+	}
+	p := s.parameters(r, cloud, unattend)
+	err = r.session.Seal(ctx, p, func(stage string) {
+		if title, ok := sealTitles[stage]; ok {
+			r.ui.Message(title)
+		}
+	})
+	return err
+}
+
+var sealTitles = map[string]string{
+	guest.SealStageRevert:  "Taking back what was set for the build",
+	guest.SealStageSysprep: "Running sysprep",
+	guest.SealStageSealed:  "Windows is generalized; closing WinRM and powering off",
+	guest.SealStageClose:   "Windows is generalized; it powers off",
+}
+
+// maxRestarts bounds the restarts that preflight may ask for.
+const maxRestarts = 3
+
+func (s *Sysprep) preflight(ctx context.Context, r *run) error {
+	for restarts := 0; ; restarts++ {
+		found, reboot, err := guest.Preflight.Do(ctx, r.session, guest.PreflightParameters{
+			Fix: !s.Fix.False(), Reboots: restarts, MaxReboots: maxRestarts, WaitSeconds: 600, SkipRearm: s.SkipRearm,
+		})
+		if err != nil {
+			return err
+		}
+		var errs []error
+		for _, f := range found.Findings {
+			switch f.Severity {
+			case guest.FindingFixed:
+				r.ui.Message(fmt.Sprintf("preflight: %s: %s: %s: %s", f.ID, f.Object, f.Found, f.Remedy))
+			case guest.FindingWarn:
+				r.ui.Error(fmt.Sprintf("Warning: preflight: %s: %s: %s; %s", f.ID, f.Object, f.Found, f.Remedy))
+			case guest.FindingFail:
+				errs = append(errs, fmt.Errorf("preflight: %s: %s: %s; %s", f.ID, f.Object, f.Found, f.Remedy))
+			}
+		}
+		if len(errs) > 0 {
+			return errors.Join(errs...)
+		}
+		if !bool(reboot) {
+			r.ui.Message("Nothing stands in sysprep's way")
+			return nil
+		}
+		if err := r.restart(ctx, "a restart was pending, with which sysprep fails"); err != nil {
+			return err
+		}
+	}
+}
+
+func (s *Sysprep) unattend(r *run, cloud guest.CloudbaseVerifyResult) ([]byte, error) {
+	product, err := windows.ProductOf(r.facts.Build, r.facts.InstallationType)
+	if err != nil {
+		return nil, err
+	}
+	a := answerfile.SysprepAnswers{
+		Product: product, Language: r.language(), UserLocale: s.UserLocale, InputLocale: s.InputLocale,
+		TimeZone: s.TimeZone, Organization: s.Organization, FullName: s.FullName, KMSHost: s.KMSHost,
+		CloudbaseInit: cloud.Installed, SkipRearm: s.SkipRearm,
+	}
+	if a.TimeZone == "" {
+		a.TimeZone = r.facts.TimeZone
+		if g := r.seat.Guest; g != nil && g.TimeZone != "" {
+			a.TimeZone = g.TimeZone
+		}
+	}
+	if r.client() {
+		a.Account = s.account(cloud)
+	}
+	for _, path := range s.UnattendFragments {
+		b, err := os.ReadFile(path)
+		if err != nil {
+			return nil, err
+		}
+		a.Fragments = append(a.Fragments, b)
+	}
+	return answerfile.Unattend(a)
+}
+
+func (s *Sysprep) account(cloud guest.CloudbaseVerifyResult) string {
+	if s.Account != "" {
+		return s.Account
+	}
+	if cloud.Installed {
+		return cloudbase.ParseConf(cloud.Conf).Username
+	}
+	return clientAccount
+}
+
+// language of the image: what the builder resolved, else the first that the
+// guest names.
+func (r *run) language() string {
+	if g := r.seat.Guest; g != nil && g.Language != "" {
+		return g.Language
+	}
+	if len(r.facts.UILanguages) > 0 {
+		return r.facts.UILanguages[0]
+	}
+	return "en-US"
+}
+
+// releaseTimeout is how long a sealed machine waits for a session that is gone.
+const releaseTimeout = 5 * time.Minute
+
+func (s *Sysprep) parameters(r *run, cloud guest.CloudbaseVerifyResult, unattend []byte) guest.SealParameters {
+	p := guest.SealParameters{
+		Unattend: string(unattend), CloudbaseInit: cloud.Installed, Client: r.client(), Folder: answerfile.GuestFolder,
+		SysprepTimeoutSeconds: int(s.Timeout.Seconds()), ReleaseTimeoutSeconds: int(releaseTimeout.Seconds()),
+	}
+	if cloud.Installed {
+		p.SetupComplete = cloudbase.SetupComplete(cloudbase.ParseConf(cloud.Conf).Network())
+		p.SetupCompleteScript = cloudbase.SetupCompleteScript()
+	}
+	g := r.seat.Guest
+	if g == nil {
+		// Another builder's guest: its doors are that builder's.
+		return p
+	}
+	p.WinRM = true
+	p.CertificateSHA256 = g.CertificateSHA256
+	p.Account = g.Account
+	p.Reverts = reverts(answerfile.BuildSettings(), g.Server)
+	return p
+}
+
+func reverts(settings []answerfile.Setting, server bool) []guest.Revert {
+	var list []guest.Revert
+	for _, s := range settings {
+		if server && !s.Servers || !server && !s.Clients {
+			continue
+		}
+		v := guest.Revert{ID: s.ID, Kind: string(s.Kind), Key: s.Key, Name: s.Name, Type: s.Type, Late: late(s)}
+		if s.Revert != nil {
+			v.Restore, v.Data = true, *s.Revert
+		}
+		list = append(list, v)
+	}
+	return list
+}
+
+// late settings carry the connection, so they are taken back after sysprep:
+// one that fails is then still told.
+func late(s answerfile.Setting) bool {
+	if s.Kind != answerfile.RegistryValue && s.Kind != answerfile.RegistryKey {
+		return true
+	}
+	for _, part := range []string{`\WSMAN`, `\Services\WinRM`, `\Policies\System`} {
+		if strings.Contains(strings.ToUpper(s.Key), strings.ToUpper(part)) {
+			return true
+		}
+	}
+	return false
+}
