@@ -7,41 +7,49 @@ import (
 	"libvirt.org/go/libvirtxml"
 )
 
-// scsiController is the index of the virtio-scsi controller, sataController that of q35's own AHCI.
+// The indexes of the virtio-scsi controller and of q35's own AHCI.
 const (
 	scsiController = 0
 	sataController = 0
 )
 
-// disksXML gives the CDs and disks their target names. CDs come first on SATA: the target's letter and the
-// port of a SATA drive are one.
+// disksXML gives the drives their target names and places. CDs have the first SATA ports; SCSI units count from 0
+// whatever the letter, so that Windows sees the same hardware on every build.
 func disksXML(spec DomainSpec) []libvirtxml.DomainDisk {
 	var out []libvirtxml.DomainDisk
-	var virtio, sd int
+	var virtio, scsi int
+	for i, cd := range spec.CDs {
+		out = append(out, cdXML(cd, i))
+	}
+	sd, sata := len(spec.CDs), len(spec.CDs)
 	for _, d := range spec.Disks {
 		if d.Bus == VirtioBlk {
 			out = append(out, diskXML(d, targetName("vd", virtio)))
 			virtio++
+			continue
 		}
-	}
-	for i, cd := range spec.CDs {
-		out = append(out, cdXML(cd, i))
+		x := diskXML(d, targetName("sd", sd))
 		sd++
-	}
-	for _, d := range spec.Disks {
-		if d.Bus != VirtioBlk {
-			out = append(out, diskXML(d, targetName("sd", sd)))
-			sd++
+		if d.Bus == VirtioSCSI {
+			x.Address = driveAddress(scsiController, uint(scsi))
+			scsi++
+		} else {
+			x.Address = driveAddress(sataController, uint(sata))
+			sata++
 		}
+		out = append(out, x)
 	}
 	return out
 }
 
 func targetName(prefix string, i int) string { return prefix + string(rune('a'+i)) }
 
-// diskXML is a hard disk. Its unit on SCSI or SATA is its letter, as libvirt itself counts.
+// busNames are libvirt's.
+var busNames = map[Bus]string{VirtioBlk: "virtio", VirtioSCSI: "scsi", SATA: "sata"}
+
+// diskXML is a hard disk; without an address libvirt finds a place for it.
 func diskXML(d DiskSpec, target string) libvirtxml.DomainDisk {
-	x := libvirtxml.DomainDisk{
+	return libvirtxml.DomainDisk{
 		Device: "disk",
 		Driver: &libvirtxml.DomainDiskDriver{
 			Name: "qemu", Type: d.Format, Cache: d.Cache,
@@ -50,21 +58,10 @@ func diskXML(d DiskSpec, target string) libvirtxml.DomainDisk {
 		},
 		Source:       fileSource(d.Path, false),
 		BackingStore: &libvirtxml.DomainDiskBackingStore{},
-		Target:       &libvirtxml.DomainDiskTarget{Dev: target},
+		Target:       &libvirtxml.DomainDiskTarget{Dev: target, Bus: busNames[d.Bus]},
 		Serial:       d.Serial,
 		Boot:         bootOrder(d.BootOrder),
 	}
-	switch d.Bus {
-	case VirtioBlk:
-		x.Target.Bus = "virtio"
-	case VirtioSCSI:
-		x.Target.Bus = "scsi"
-		x.Address = driveAddress(scsiController, unit(target))
-	case SATA:
-		x.Target.Bus = "sata"
-		x.Address = driveAddress(sataController, unit(target))
-	}
-	return x
 }
 
 // cdXML is a CD-ROM drive at a SATA port.
@@ -116,9 +113,6 @@ func driveAddress(controller, unit uint) *libvirtxml.DomainAddress {
 		Controller: &controller, Bus: &zero, Target: &zero, Unit: &unit,
 	}}
 }
-
-// unit is the letter's number: sdc is 2.
-func unit(target string) uint { return uint(target[len(target)-1] - 'a') }
 
 // diskDeviceXML is one disk as a document of its own, for hot-plugging.
 func diskDeviceXML(target string, d DiskSpec) (string, error) {

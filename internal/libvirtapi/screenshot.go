@@ -32,8 +32,10 @@ func (c *Conn) Screenshot(ctx context.Context, d Domain, w io.Writer) (string, e
 	var picture memory
 	_, err = on(ctx, l, op, d.Name, screenshotLimit, only(func(r *golibvirt.Libvirt) error {
 		_, err := r.DomainScreenshot(d.handle(), &picture, 0, 0)
-		// go-libvirt looks for the media type in the packet that ends the stream, where it is not.
-		if errors.Is(err, io.EOF) {
+		// go-libvirt looks for the media type in the packet that ends the stream, where it is not, and fails to
+		// decode it when everything has come.
+		var refused golibvirt.Error
+		if picture.Len() > 0 && !errors.As(err, &refused) && !lost(err) {
 			return nil
 		}
 		return err

@@ -1,0 +1,225 @@
+package libvirtapi_test
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/wintemplate/packer-plugin-wintemplate/internal/libvirtapi"
+	"github.com/wintemplate/packer-plugin-wintemplate/internal/libvirtapi/libvirttest"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+// buildSpec is a domain as a build makes it.
+func buildSpec(acc libvirtapi.Accelerator, fw libvirtapi.Firmware, root libvirtapi.Bus) libvirtapi.DomainSpec {
+	const pool = "/var/lib/libvirt/images/"
+	return libvirtapi.DomainSpec{
+		Name:        "wintemplate-ws2022-1a2b3c4d",
+		UUID:        "7d5be0f5-9c2a-4f0e-8d6b-2b1f6a3c4d5e",
+		Owner:       libvirtapi.Owner{Build: "1a2b3c4d", Version: "0.1.0"},
+		Accelerator: acc,
+		Firmware:    fw,
+		CPUs:        2,
+		MemoryMiB:   4096,
+		ClockOffset: 9 * time.Hour,
+		Disks: []libvirtapi.DiskSpec{
+			{Path: pool + "wintemplate-1a2b3c4d.qcow2", Format: "qcow2", Bus: root, BootOrder: 1, Serial: "wintemplate-root"},
+		},
+		CDs: []libvirtapi.CDSpec{
+			{
+				Path: pool + "wintemplate-1a2b3c4d-install.qcow2", Format: "qcow2", BootOrder: 2,
+				Backing: &libvirtapi.Backing{Path: "/srv/iso/server & 2022.iso", Format: "raw", KeepOwner: true},
+			},
+			{Path: pool + "wintemplate-1a2b3c4d-answers.iso", Format: "raw"},
+		},
+		NIC: libvirtapi.NICSpec{MAC: "52:54:00:12:34:56", Network: "default"},
+	}
+}
+
+// eachSpec runs f for every combination that a build can have.
+func eachSpec(t *testing.T, f func(t *testing.T, name string, spec libvirtapi.DomainSpec)) {
+	for _, acc := range []libvirtapi.Accelerator{libvirtapi.KVM, libvirtapi.TCG} {
+		for _, fw := range []libvirtapi.Firmware{libvirtapi.UEFI, libvirtapi.BIOS} {
+			for _, root := range []libvirtapi.Bus{libvirtapi.VirtioBlk, libvirtapi.VirtioSCSI} {
+				name := strings.ToLower(fmt.Sprintf("%s-%s-%s", acc, fw, root))
+				t.Run(name, func(t *testing.T) { f(t, name, buildSpec(acc, fw, root)) })
+			}
+		}
+	}
+}
+
+func TestDomainXMLGolden(t *testing.T) {
+	eachSpec(t, func(t *testing.T, name string, spec libvirtapi.DomainSpec) {
+		got, err := libvirtapi.DomainXML(spec)
+		if err != nil {
+			t.Fatal(err)
+		}
+		golden := filepath.Join("testdata", "domain", name+".xml")
+		if *update {
+			if err := os.WriteFile(golden, []byte(got+"\n"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		want, err := os.ReadFile(golden)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(strings.TrimSuffix(string(want), "\n"), got); diff != "" {
+			t.Errorf("the domain differs from %s (-golden +now); is it meant? go test -update\n%s", golden, diff)
+		}
+	})
+}
+
+// libvirt's own schema judges the goldens.
+func TestDomainXMLValidatesAgainstLibvirtSchema(t *testing.T) {
+	if _, err := exec.LookPath("virt-xml-validate"); err != nil {
+		t.Fatal("virt-xml-validate is not installed: Debian packages libvirt-clients and libxml2-utils")
+	}
+	eachSpec(t, func(t *testing.T, name string, _ libvirtapi.DomainSpec) {
+		out, err := exec.Command("virt-xml-validate", filepath.Join("testdata", "domain", name+".xml"), "domain").CombinedOutput()
+		if err != nil {
+			t.Errorf("virt-xml-validate: %v\n%s", err, out)
+		}
+	})
+}
+
+func TestDomainXMLVariants(t *testing.T) {
+	change := func(f func(*libvirtapi.DomainSpec)) string {
+		t.Helper()
+		spec := buildSpec(libvirtapi.KVM, libvirtapi.UEFI, libvirtapi.VirtioBlk)
+		f(&spec)
+		doc, err := libvirtapi.DomainXML(spec)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return doc
+	}
+	tests := []struct {
+		name      string
+		change    func(*libvirtapi.DomainSpec)
+		has, lack []string
+	}{
+		{"guest west of Greenwich", func(s *libvirtapi.DomainSpec) { s.ClockOffset = -8 * time.Hour },
+			[]string{`offset="variable" basis="utc" adjustment="-28800"`}, nil},
+		{"UTC guest", func(s *libvirtapi.DomainSpec) { s.ClockOffset = 0 }, []string{`adjustment="0"`}, nil},
+		{"link up", func(s *libvirtapi.DomainSpec) { s.NIC.LinkUp = true }, []string{`<link state="up">`}, []string{`<link state="down">`}},
+		{"bridge", func(s *libvirtapi.DomainSpec) { s.NIC.Network, s.NIC.Bridge = "", "br0" },
+			[]string{`<interface type="bridge">`, `<source bridge="br0">`}, []string{`network="default"`}},
+		{"screen on a port", func(s *libvirtapi.DomainSpec) { s.VNC = libvirtapi.VNCLocalhost },
+			[]string{`autoport="yes"`, `address="127.0.0.1"`}, []string{`type="socket"`, "0.0.0.0"}},
+		{"screen on a socket", func(*libvirtapi.DomainSpec) {}, []string{`<listen type="socket">`}, []string{"autoport"}},
+		{"only what the host's KVM has", func(s *libvirtapi.DomainSpec) { s.HyperV = []string{"relaxed", "vapic", "spinlocks"} },
+			[]string{"<relaxed", "<vapic", "<spinlocks"}, []string{"<stimer", "<synic", "<vpindex", "<frequencies"}},
+		{"ISO copied into the pool", func(s *libvirtapi.DomainSpec) { s.CDs[0].Backing.KeepOwner = false }, []string{"server &amp; 2022.iso"}, []string{"seclabel"}},
+		{"empty drive", func(s *libvirtapi.DomainSpec) { s.CDs[1] = libvirtapi.CDSpec{} }, []string{`dev="sdb"`}, []string{"answers.iso"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			doc := change(tt.change)
+			for _, want := range tt.has {
+				if !strings.Contains(doc, want) {
+					t.Errorf("the domain lacks %s:\n%s", want, doc)
+				}
+			}
+			for _, not := range tt.lack {
+				if strings.Contains(doc, not) {
+					t.Errorf("the domain holds %s:\n%s", not, doc)
+				}
+			}
+		})
+	}
+}
+
+func TestDomainXMLNamesEveryWrongField(t *testing.T) {
+	_, err := libvirtapi.DomainXML(libvirtapi.DomainSpec{
+		Name: "a/b", UUID: "x", Accelerator: "xen", Firmware: "coreboot", Machine: "pc", ClockOffset: time.Millisecond, VNC: "world",
+		Disks: []libvirtapi.DiskSpec{
+			{Path: "rel", Format: "vmdk", Bus: "ide", BootOrder: 1, Serial: strings.Repeat("x", 21)},
+			{Path: "/a", Format: "raw", Bus: libvirtapi.VirtioBlk, BootOrder: 1},
+		},
+		CDs: []libvirtapi.CDSpec{{Path: "/b", Format: "raw", Backing: &libvirtapi.Backing{Path: "c"}}, {}, {}, {}, {}, {}, {}},
+		NIC: libvirtapi.NICSpec{MAC: "01:00:5e:00:00:01", Network: "n", Bridge: "b"},
+	})
+	if err == nil {
+		t.Fatal("accepted")
+	}
+	for _, field := range []string{
+		"Name", "UUID", "Accelerator", "Firmware", "Machine", "CPUs", "MemoryMiB", "ClockOffset", "VNC", "NIC.MAC", "NIC:",
+		"Disks[0].Path", "Disks[0].Format", "Disks[0].Bus", "Disks[0].Serial", "Disks[1].BootOrder", "CDs[0].Backing", "on SATA",
+	} {
+		if !strings.Contains(err.Error(), field) {
+			t.Errorf("%s is not named in:\n%v", field, err)
+		}
+	}
+}
+
+// Define, start paused and undo every variant that this host can start.
+func TestDomainXMLStarts(t *testing.T) {
+	c := libvirttest.Connect(t)
+	pool, dir := libvirttest.Pool(t)
+	if _, err := c.StartNetwork(t.Context(), "default"); err != nil {
+		t.Fatal(err)
+	}
+	iso := filepath.Join(dir, "user's & own.iso")
+	if err := os.WriteFile(iso, make([]byte, 1<<20), 0o644); err != nil { //nolint:gosec // QEMU reads it
+		t.Fatal(err)
+	}
+	overlay := filepath.Join(dir, "overlay.qcow2")
+	if out, err := exec.Command("qemu-img", "create", "-q", "-f", "qcow2", "-F", "raw", "-b", iso, overlay).CombinedOutput(); err != nil {
+		t.Fatalf("qemu-img (Debian package qemu-utils): %v\n%s", err, out)
+	}
+	disk, err := c.CreateVolume(t.Context(), pool, libvirtapi.VolumeSpec{Name: "disk.qcow2", Format: "qcow2", Capacity: 1 << 30})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, fw := range []libvirtapi.Firmware{libvirtapi.UEFI, libvirtapi.BIOS} {
+		for _, root := range []libvirtapi.Bus{libvirtapi.VirtioBlk, libvirtapi.VirtioSCSI} {
+			t.Run(fmt.Sprintf("%s-%s", fw, root), func(t *testing.T) {
+				spec := buildSpec(libvirtapi.TCG, fw, root)
+				spec.Name, spec.UUID, spec.MemoryMiB = pool, "", 256
+				spec.Disks[0].Path = disk.Path
+				spec.CDs[0].Path, spec.CDs[0].Backing.Path = overlay, iso
+				spec.CDs[1] = libvirtapi.CDSpec{}
+				d := define(t, c, spec)
+				if err := c.StartPaused(t.Context(), d); err != nil {
+					t.Fatal(err)
+				}
+				if owner, err := c.DomainOwner(t.Context(), d); err != nil || owner != spec.Owner {
+					t.Errorf("owner %+v, %v", owner, err)
+				}
+				// The spare ports are for this: a virtio-blk disk plugged into a running guest.
+				extra, err := c.CreateVolume(t.Context(), pool, libvirtapi.VolumeSpec{Name: "extra-" + string(fw) + string(root), Format: "qcow2", Capacity: 1 << 30})
+				if err != nil {
+					t.Fatal(err)
+				}
+				target := map[libvirtapi.Bus]string{libvirtapi.VirtioBlk: "vdb", libvirtapi.VirtioSCSI: "vda"}[root]
+				if err := c.AttachDisk(t.Context(), d, target, libvirtapi.DiskSpec{Path: extra.Path, Format: "qcow2", Bus: libvirtapi.VirtioBlk}); err != nil {
+					t.Error(err)
+				}
+				nvram := "/var/lib/libvirt/qemu/nvram/" + spec.Name + "_VARS.fd"
+				_, statErr := os.Stat(nvram)
+				if fw == libvirtapi.UEFI && statErr != nil {
+					t.Errorf("no NVRAM file: %v", statErr)
+				}
+				if err := c.Destroy(t.Context(), d); err != nil {
+					t.Fatal(err)
+				}
+				if err := c.Undefine(t.Context(), d); err != nil {
+					t.Fatal(err)
+				}
+				if _, err := os.Stat(nvram); err == nil {
+					t.Errorf("%s is left behind", nvram)
+				}
+				owned(t, iso, 0)
+			})
+		}
+	}
+}
