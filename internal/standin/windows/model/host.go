@@ -2,6 +2,7 @@ package model
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"io/fs"
 
@@ -22,13 +23,14 @@ type Host interface {
 	// NetworkUp waits for the link and an address.
 	NetworkUp(ctx context.Context) error
 	// DropLink takes the network away and brings it back, as the virtio-win
-	// package does when it replaces NetKVM.
+	// package does when it replaces NetKVM (virtio-win-pkg-scripts#48, #64).
 	DropLink(ctx context.Context) error
-	// StartWinRM listens with the PFX's certificate; StopWinRM stops.
-	StartWinRM(pfx []byte, password string, port int) error
+	// StartWinRM opens the HTTPS listener; StopWinRM closes it and every
+	// connection.
+	StartWinRM(certificate tls.Certificate, port int) error
 	StopWinRM()
-	// Reboot and PowerOff are asked for once the answer has been sent; the
-	// host saves the model, then acts.
+	// Reboot and PowerOff are asked for once: the host saves the model
+	// (Model.Save), then acts. They return at once.
 	Reboot()
 	PowerOff()
 	// Faults are the defects this guest is to show.

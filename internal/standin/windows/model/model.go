@@ -1,102 +1,163 @@
 package model
 
 import (
-	"context"
-	"encoding/json"
-	"errors"
+	"crypto/rand"
+	"encoding/hex"
+	"fmt"
+	"io/fs"
+	"strings"
 	"sync"
+	"time"
 
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/standin/regf"
 )
 
-// Install is what Setup has decided by the end of the windowsPE pass.
-type Install struct {
-	Build            int    // 20348
-	EditionID        string // ServerStandard
-	ProductName      string // Windows Server 2022 Standard
-	InstallationType string // Server | Server Core | Client
-	Language         string // ko-KR
-	Firmware         string // uefi | bios
-	Evaluation       bool
-	ComputerName     string
-	TimeZone         string // a Windows name
-	// AdministratorPassword enables the built-in administrator; empty leaves
-	// the account without a password on servers and disabled on clients.
-	AdministratorPassword string
-	Accounts              []Account
-	AutoLogon             *AutoLogon
-	// Registry are the values that the answer file's commands add.
-	Registry []RegValue
-	// Drivers are the packages that Setup took into the driver store.
-	Drivers []Driver
-}
-
-// Account is a local account.
-type Account struct {
-	Name          string
-	Password      string
-	Administrator bool
-}
-
-// AutoLogon is the answer file's AutoLogon element.
-type AutoLogon struct {
-	User, Password string
-	Count          int
-}
-
-// RegValue is a value as `reg.exe add` takes it.
-type RegValue struct {
-	Key  string // HKLM\SOFTWARE\…
-	Name string
-	Type string // REG_SZ, REG_DWORD …
-	Data string
-}
-
-// Driver is a driver package in the driver store.
-type Driver struct {
-	Name    string // viostor
-	INF     string // viostor.inf
-	Service string // viostor; "" for a package that brings none
-}
-
 // Model is one installation of Windows. Its methods may be called from several
 // goroutines.
 type Model struct {
-	mu       sync.Mutex
+	mu       sync.Mutex // guards everything below
 	software *regf.Key
 	system   *regf.Key
 	sam      *regf.Key
-	host     Host
+
+	host    Host
+	disk    drive
+	bootID  string
+	booted  time.Time
+	running map[string]bool  // services, by lower-case name
+	tasks   map[string]*task // scheduled tasks of this boot, by id
+	leaving bool             // a restart or power-off is under way
+	// installer is held while Windows Installer runs: a second msiexec gets
+	// 1618.
+	installer sync.Mutex
 }
 
-// New makes the Windows that Setup has just laid down.
-func New(i Install) (*Model, error) { return nil, errors.New("not yet") }
+const (
+	softwareHive = `Windows\System32\config\SOFTWARE`
+	systemHive   = `Windows\System32\config\SYSTEM`
+	samHive      = `Windows\System32\config\SAM`
+	stateFile    = `Windows\Setup\State\State.ini`
+)
 
 // Load reads the hives below the mounted drive C:.
-func Load(root string) (*Model, error) { return nil, errors.New("not yet") }
+func Load(root string) (*Model, error) {
+	m := &Model{disk: drive{root}}
+	for path, key := range map[string]**regf.Key{softwareHive: &m.software, systemHive: &m.system, samHive: &m.sam} {
+		b, err := m.disk.read(path)
+		if err != nil {
+			return nil, fmt.Errorf("load Windows: %w", err)
+		}
+		if *key, err = regf.Load(b); err != nil {
+			return nil, fmt.Errorf(`load Windows: C:\%s: %w`, path, err)
+		}
+	}
+	return m, nil
+}
 
 // Save writes clean hives (equal sequence numbers) below the mounted drive C:.
-func (m *Model) Save(root string) error { return errors.New("not yet") }
+func (m *Model) Save(root string) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	disk := drive{root}
+	m.writeDriverFiles(disk)
+	for path, key := range map[string]*regf.Key{softwareHive: m.software, systemHive: m.system, samHive: m.sam} {
+		name := path[strings.LastIndexByte(path, '\\')+1:]
+		b, err := regf.Encode(key, regf.Options{FileName: `\SystemRoot\System32\Config\` + name, Written: time.Now().UTC()})
+		if err != nil {
+			return fmt.Errorf(`save Windows: C:\%s: %w`, path, err)
+		}
+		if err := disk.write(path, b); err != nil {
+			return fmt.Errorf("save Windows: %w", err)
+		}
+		// Windows keeps both logs beside every hive; they are empty once
+		// everything has been written back.
+		for _, log := range []string{".LOG1", ".LOG2"} {
+			if err := disk.write(path+log, nil); err != nil {
+				return fmt.Errorf("save Windows: %w", err)
+			}
+		}
+	}
+	state, _ := m.software.Text(setupStateKey, "ImageState")
+	if err := disk.write(stateFile, fmt.Appendf(nil, "[State]\r\nImageState=%q\r\n", state)); err != nil {
+		return fmt.Errorf("save Windows: %w", err)
+	}
+	return nil
+}
 
 // Boot is the start of Windows on h: devices are bound to drivers, what waited
-// for a reboot is done, and services that start by themselves start.
-func (m *Model) Boot(h Host) error { return errors.New("not yet") }
+// for a restart is done, and services that start by themselves start.
+func (m *Model) Boot(h Host) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	id := make([]byte, 16)
+	if _, err := rand.Read(id); err != nil {
+		return err
+	}
+	m.host, m.disk = h, drive{h.Root()}
+	m.bootID, m.booted = hex.EncodeToString(id), time.Now()
+	m.running, m.tasks, m.leaving = map[string]bool{}, map[string]*task{}, false
+	m.bindDevices(h.Devices())
+	m.writeDriverFiles(m.disk)
+	m.finishRestart()
+	m.startServices()
+	return m.openWinRM()
+}
 
-// AutoLogon says who is logged on by itself at this boot, and uses up one of
-// the logons.
-func (m *Model) AutoLogon() (user string, ok bool) { return "", false }
+// finishRestart does what Windows leaves for a restart.
+func (m *Model) finishRestart() {
+	m.software.Delete(rebootPendingKey)
+	m.software.Delete(rebootRequiredKey)
+	m.controlSet().Create(sessionManagerKey).Unset("PendingFileRenameOperations")
+	name, _ := m.controlSet().Text(computerNameKey, "ComputerName")
+	m.controlSet().SetString(activeComputerNameKey, "ComputerName", name)
+}
 
-// FirstLogonDone says whether the answer file's first-logon commands have run.
-func (m *Model) FirstLogonDone() bool { return false }
+// CompleteSetup is the end of the specialize and oobeSystem passes of the
+// installation: Windows is installed, and the first logon follows.
+func (m *Model) CompleteSetup() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.setImageState(stateComplete)
+	m.system.SetDWord("Setup", "SystemSetupInProgress", 0)
+	m.system.SetDWord("Setup", "OOBEInProgress", 0)
+	m.system.SetDWord("Setup", "SetupType", 0)
+	m.system.SetString("Setup", "CmdLine", "")
+}
 
-// Bootstrap does what the bootstrap script on the answer disc does.
-func (m *Model) Bootstrap(ctx context.Context) error { return errors.New("not yet") }
+// ImageState is the state that Setup and sysprep keep in the registry.
+func (m *Model) ImageState() string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.imageState()
+}
 
-// Authenticate is the logon of WinRM's Basic authentication.
-func (m *Model) Authenticate(user, password string) bool { return false }
+// ComputerName is the machine's name since its start.
+func (m *Model) ComputerName() string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	name, _ := m.controlSet().Text(activeComputerNameKey, "ComputerName")
+	return name
+}
 
-// Run does what the script of an operation of internal/guest does. The error
-// is of the script's own: a code and a message.
-func (m *Model) Run(ctx context.Context, operation string, params json.RawMessage) (result any, reboot bool, err error) {
-	return nil, false, errors.New("not yet")
+// leave asks the host to restart or to power off, after a time in which the
+// answer still gets through.
+func (m *Model) leave(after time.Duration, act func()) {
+	m.leaving = true
+	time.AfterFunc(after, act)
+}
+
+// file reads a file by its Windows path, on C: or on a disc.
+func (m *Model) file(path string) ([]byte, error) {
+	letter, rest, ok := splitDrive(path)
+	if !ok {
+		return nil, &fs.PathError{Op: "open", Path: path, Err: fs.ErrNotExist}
+	}
+	if letter == "C" {
+		return m.disk.read(rest)
+	}
+	disc, ok := m.host.Discs()[letter]
+	if !ok {
+		return nil, &fs.PathError{Op: "open", Path: path, Err: fs.ErrNotExist}
+	}
+	return fs.ReadFile(disc, strings.ReplaceAll(rest, `\`, "/"))
 }
