@@ -1,0 +1,80 @@
+package guest
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// program runs one of the initramfs's programs.
+func program(name string, args ...string) error {
+	cmd := exec.Command("/bin/"+name, args...)
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	if err := cmd.Run(); err != nil {
+		return fmt.Errorf("%s %s: %w: %s", name, strings.Join(args, " "), err, out.Bytes())
+	}
+	return nil
+}
+
+// ntfs is a mounted NTFS volume: ntfs-3g serves it as a child of PID 1.
+type ntfs struct {
+	at     string
+	server *exec.Cmd
+	out    *bytes.Buffer
+}
+
+// mountNTFS mounts a volume and waits until it is there.
+func mountNTFS(device, at string) (*ntfs, error) {
+	if err := os.MkdirAll(at, 0o755); err != nil {
+		return nil, err
+	}
+	v := &ntfs{at: at, out: &bytes.Buffer{}}
+	v.server = exec.Command("/bin/ntfs-3g", "-o", "no_detach,noatime,big_writes", device, at)
+	v.server.Stdout, v.server.Stderr = v.out, v.out
+	if err := v.server.Start(); err != nil {
+		return nil, err
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- v.server.Wait() }()
+	for start := time.Now(); time.Since(start) < 30*time.Second; time.Sleep(20 * time.Millisecond) {
+		select {
+		case err := <-ended:
+			return nil, fmt.Errorf("ntfs-3g %s: %v: %s", device, err, v.out.Bytes())
+		default:
+		}
+		if isMounted(at) {
+			return v, nil
+		}
+	}
+	return nil, fmt.Errorf("ntfs-3g %s: not mounted after 30 s", device)
+}
+
+func isMounted(at string) bool {
+	mounts, _ := os.ReadFile("/proc/mounts")
+	return bytes.Contains(mounts, []byte(" "+at+" "))
+}
+
+// close unmounts the volume; what was written is on the disk afterwards.
+func (v *ntfs) close() error {
+	unix.Sync()
+	if err := unix.Unmount(v.at, 0); err != nil {
+		return fmt.Errorf("unmount %s: %w", v.at, err)
+	}
+	unix.Sync()
+	return nil
+}
+
+// restart and powerOff end the machine by the firmware.
+func restart() error  { return end(unix.LINUX_REBOOT_CMD_RESTART) }
+func powerOff() error { return end(unix.LINUX_REBOOT_CMD_POWER_OFF) }
+
+func end(command int) error {
+	unix.Sync()
+	return unix.Reboot(command)
+}
