@@ -1,0 +1,284 @@
+// Package scripttest runs the project's PowerShell scripts for tests: by an
+// engine that knows Windows PowerShell 5.1's commands, with stateful stubs in
+// place of Windows. It is no Windows: what a stub answers is what its author
+// believes of Windows.
+package scripttest
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"embed"
+	"encoding/base64"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf16"
+)
+
+//go:embed testdata
+var files embed.FS
+
+// Engine is the path of the PowerShell engine: WINTEMPLATE_PWSH, else the one
+// beside the repository, else pwsh on PATH. Without one the test is skipped,
+// and says so.
+func Engine(t testing.TB) string {
+	t.Helper()
+	if p := os.Getenv("WINTEMPLATE_PWSH"); p != "" {
+		return p
+	}
+	_, here, _, _ := runtime.Caller(0)
+	beside := filepath.Join(filepath.Dir(here), "../../../../shared/powershell/pwsh")
+	if info, err := os.Stat(beside); err == nil && info.Mode()&0o111 != 0 {
+		return beside
+	}
+	if p, err := exec.LookPath("pwsh"); err == nil {
+		return p
+	}
+	t.Skip("NOT TESTED: no PowerShell engine. Set WINTEMPLATE_PWSH to one, or put pwsh on PATH.")
+	return ""
+}
+
+// Machine is one pretended Windows: drive C:, a registry, and a scenario that
+// says how its programs behave. It is a guest.Runner for the launcher.
+type Machine struct {
+	engine, dir string
+	scenario    strings.Builder
+}
+
+// New makes a machine with nothing in it.
+func New(t testing.TB) *Machine {
+	t.Helper()
+	m := &Machine{engine: Engine(t), dir: t.TempDir()}
+	if err := os.Mkdir(filepath.Join(m.dir, "c"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"harness.ps1", "library.ps1"} {
+		b, err := files.ReadFile("testdata/" + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(m.dir, name), b, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return m
+}
+
+// Set adds PowerShell that runs before each operation, after the library.
+func (m *Machine) Set(script string) *Machine {
+	m.scenario.WriteString(script + "\n")
+	return m
+}
+
+// Disc puts a disc into the drive and returns the folder that is its root.
+func (m *Machine) Disc(letter string) string {
+	root := filepath.Join(m.dir, "disc-"+letter)
+	_ = os.MkdirAll(root, 0o755)
+	m.Set(fmt.Sprintf("Add-Disc '%s' '%s'", letter, root))
+	return root
+}
+
+// Run is the guest's side of the launcher.
+func (m *Machine) Run(ctx context.Context, commandLine string, stdin io.Reader, stdout, stderr io.Writer) (int, error) {
+	_, encoded, ok := strings.Cut(commandLine, " -EncodedCommand ")
+	if !ok {
+		return 1, errors.New("only an -EncodedCommand is run here: " + commandLine)
+	}
+	launcher, err := decodeCommand(encoded)
+	if err != nil {
+		return 1, err
+	}
+	return m.Script(ctx, launcher, stdin, stdout, stderr)
+}
+
+// Script runs the text of a script, after the stubs.
+func (m *Machine) Script(ctx context.Context, text string, stdin io.Reader, stdout, stderr io.Writer) (int, error) {
+	file, err := os.CreateTemp(m.dir, "script-*.ps1")
+	if err != nil {
+		return 1, err
+	}
+	defer func() { _ = os.Remove(file.Name()) }()
+	if _, err := file.WriteString(text); err != nil {
+		return 1, err
+	}
+	if err := file.Close(); err != nil {
+		return 1, err
+	}
+	scenario := file.Name() + ".scenario.ps1"
+	if err := os.WriteFile(scenario, []byte(m.scenario.String()), 0o644); err != nil {
+		return 1, err
+	}
+	defer func() { _ = os.Remove(scenario) }()
+	ctx, cancel := context.WithTimeout(ctx, 3*time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, m.engine, "-NoProfile", "-File", filepath.Join(m.dir, "harness.ps1"), file.Name(), scenario)
+	cmd.Env = append(os.Environ(),
+		"PWSH_C="+filepath.Join(m.dir, "c"), "PWSH_REGISTRY="+filepath.Join(m.dir, "registry.json"),
+		"PWSH_CALLS="+filepath.Join(m.dir, "calls"), "WT_BEACONS="+filepath.Join(m.dir, "beacons"))
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = stdin, stdout, stderr
+	err = cmd.Run()
+	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) && ctx.Err() == nil {
+		return exit.ExitCode(), nil
+	}
+	return 0, err
+}
+
+func decodeCommand(encoded string) (string, error) {
+	b, err := base64.StdEncoding.DecodeString(encoded)
+	if err != nil || len(b)%2 != 0 {
+		return "", fmt.Errorf("-EncodedCommand is not base64 of UTF-16LE: %v", err)
+	}
+	units := make([]uint16, len(b)/2)
+	for i := range units {
+		units[i] = binary.LittleEndian.Uint16(b[2*i:])
+	}
+	return string(utf16.Decode(units)), nil
+}
+
+// Call is one call of a stub.
+type Call struct {
+	Command    string         `json:"command"`
+	Parameters map[string]any `json:"parameters"`
+	Args       []any          `json:"args"`
+}
+
+// String is the call in one line: a program's arguments as it gets them, a
+// command's parameters as JSON.
+func (c Call) String() string {
+	if c.Args != nil {
+		words := []string{c.Command}
+		for _, a := range c.Args {
+			words = append(words, fmt.Sprint(a))
+		}
+		return strings.Join(words, " ")
+	}
+	b, _ := json.Marshal(c.Parameters)
+	return c.Command + " " + string(b)
+}
+
+// Calls are the calls of every stub since the machine was made; with names,
+// only those of these commands.
+func (m *Machine) Calls(t testing.TB, names ...string) []Call {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join(m.dir, "calls"))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	var calls []Call
+	for scan := bufio.NewScanner(bytes.NewReader(b)); scan.Scan(); {
+		var c Call
+		if err := json.Unmarshal(bytes.TrimPrefix(scan.Bytes(), []byte("\ufeff")), &c); err != nil {
+			t.Fatalf("%s: %v", scan.Text(), err)
+		}
+		if len(names) == 0 {
+			calls = append(calls, c)
+		}
+		for _, n := range names {
+			if strings.EqualFold(n, c.Command) {
+				calls = append(calls, c)
+			}
+		}
+	}
+	return calls
+}
+
+// Beacons are the lines that went to COM1, without their prefix.
+func (m *Machine) Beacons(t testing.TB) []string {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join(m.dir, "beacons"))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.Split(strings.TrimSpace(string(b)), "\n")
+}
+
+// Registry is a value of the registry as it is now, nil when it is not there.
+func (m *Machine) Registry(t testing.TB, key, name string) any {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join(m.dir, "registry.json"))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all map[string]map[string]struct {
+		Type  string `json:"type"`
+		Value any    `json:"value"`
+	}
+	if err := json.Unmarshal(bytes.TrimPrefix(b, []byte("\ufeff")), &all); err != nil {
+		t.Fatal(err)
+	}
+	for k, values := range all {
+		if !strings.EqualFold(k, key) {
+			continue
+		}
+		for n, v := range values {
+			if strings.EqualFold(n, name) {
+				return v.Value
+			}
+		}
+	}
+	return nil
+}
+
+// Path is where a file of drive C: lies on this machine, by any case; the
+// path of a file that is not there is as it was asked for.
+func (m *Machine) Path(windows string) string {
+	path := filepath.Join(m.dir, "c")
+	for _, part := range strings.Split(strings.TrimPrefix(strings.ReplaceAll(windows, `\`, "/"), "C:/"), "/") {
+		next := filepath.Join(path, part)
+		entries, _ := os.ReadDir(path)
+		for _, e := range entries {
+			if strings.EqualFold(e.Name(), part) {
+				next = filepath.Join(path, e.Name())
+			}
+		}
+		path = next
+	}
+	return path
+}
+
+// Put writes a file of drive C:.
+func (m *Machine) Put(t testing.TB, windows, text string) {
+	t.Helper()
+	path := m.Path(windows)
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Has says whether a file or folder of drive C: is there.
+func (m *Machine) Has(windows string) bool {
+	_, err := os.Stat(m.Path(windows))
+	return err == nil
+}
+
+// Get reads a file of drive C:.
+func (m *Machine) Get(t testing.TB, windows string) string {
+	t.Helper()
+	b, err := os.ReadFile(m.Path(windows))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}

@@ -1,0 +1,127 @@
+# Windows as the operations see it, as state that a scenario sets and a test reads back.
+# Functions of the prelude that reach .NET's Windows-only parts are replaced by alias: an alias wins over the script's own function.
+
+$global:BootId = 'boot-1'
+$global:Identity = @{ Elevated = $true; System = $true; Is64Bit = $true }
+$global:Cim = @{}          # class -> objects
+$global:Running = @()      # services that run
+$global:Processes = @()    # names of processes
+$global:Exit = @{}         # program -> exit code, or a list of codes, one for each call
+$global:OnRun = @{}        # program -> block that runs before its exit code is given
+$global:Tasks = @{}        # name -> state
+$global:Rules = @()        # firewall rules
+$global:Users = @{}        # name -> SID
+$global:Listeners = @('HTTPS')
+$global:Packages = @()     # AppX
+$global:Provisioned = @()
+$global:OldAppX = $true    # Server 2016's cmdlet, without -AllUsers
+$global:RemoveFails = $false
+$global:WSManFails = $false
+$global:Certificates = @('aa11')
+
+function global:Add-Record([string]$File, [string]$Line) { [IO.File]::AppendAllText($File, "$Line`n") }
+function global:Set-Reg([string]$Key, [string]$Name, $Value, [string]$Type = 'String') {
+    if (-not (Test-Path -LiteralPath $Key)) { New-Item -Path $Key -Force | Out-Null }
+    New-ItemProperty -LiteralPath $Key -Name $Name -Value $Value -PropertyType $Type -Force | Out-Null
+}
+function global:Set-TestService([string]$Name, [int]$Start, [string]$ImagePath = '') {
+    Set-Reg "HKLM:\SYSTEM\CurrentControlSet\Services\$Name" Start $Start DWord
+    if ($ImagePath -ne '') { Set-Reg "HKLM:\SYSTEM\CurrentControlSet\Services\$Name" ImagePath $ImagePath }
+}
+function global:Set-Product([string]$Id, [string]$Name, [string]$Version) {
+    Set-Reg "HKLM:\SOFTWARE\Microsoft\Windows\CurrentVersion\Uninstall\$Id" DisplayName $Name
+    Set-Reg "HKLM:\SOFTWARE\Microsoft\Windows\CurrentVersion\Uninstall\$Id" DisplayVersion $Version
+}
+function global:Set-File([string]$Path, [string]$Text = 'x') {
+    $folder = Split-Path -Path $Path -Parent
+    if (-not (Test-Path -LiteralPath $folder)) { New-Item -ItemType Directory -Path $folder -Force | Out-Null }
+    Set-Content -LiteralPath $Path -Value $Text -NoNewline -Encoding UTF8
+}
+# A disc in drive $Letter, rooted below the test's folder.
+function global:Add-Disc([string]$Letter, [string]$Folder) {
+    New-PSDrive -Name $Letter -PSProvider FileSystem -Root $Folder -Scope Global | Out-Null
+    $global:Cim['Win32_LogicalDisk'] = @($global:Cim['Win32_LogicalDisk']) + [pscustomobject]@{ DeviceID = "${Letter}:"; Size = 1000 } | Where-Object { $null -ne $_ }
+}
+function global:Resolve-Exit([string]$Program, $Arguments) {
+    if ($global:OnRun.ContainsKey($Program)) { & $global:OnRun[$Program] $Arguments }
+    $code = 0
+    if ($global:Exit.ContainsKey($Program)) {
+        $list = @($global:Exit[$Program])
+        $code = $list[0]
+        if ($list.Count -gt 1) { $global:Exit[$Program] = $list[1..($list.Count - 1)] }
+    }
+    $global:LASTEXITCODE = $code
+}
+
+function global:Test-SendBeacon([string]$Stage, [string]$State, [string]$Text = '') { Add-Record $env:WT_BEACONS "$Stage $State $Text".Trim() }
+function global:Test-GetBoot { @{ Id = $global:BootId; UptimeSeconds = 100 } }
+function global:Test-GetProcessIdentity { $global:Identity }
+function global:Test-RemoveBuildCertificate([string]$Sha256) { $global:Certificates = @($global:Certificates | Where-Object { $_ -ne $Sha256 }); Add-Record $env:WT_BEACONS "certificate removed $Sha256" }
+Set-Alias -Name Send-Beacon -Value Test-SendBeacon -Scope Global
+Set-Alias -Name Get-Boot -Value Test-GetBoot -Scope Global
+Set-Alias -Name Get-ProcessIdentity -Value Test-GetProcessIdentity -Scope Global
+Set-Alias -Name Remove-BuildCertificate -Value Test-RemoveBuildCertificate -Scope Global
+
+foreach ($program in 'msiexec.exe', 'certutil.exe', 'icacls.exe', 'shutdown.exe', 'netsh.exe', 'logoff.exe', 'dism.exe', 'sc.exe', 'sysprep.exe') {
+    New-Stub $program ([ScriptBlock]::Create("Resolve-Exit '$program' `$args"))
+}
+New-Stub Start-Sleep
+New-Stub Get-FileHash {
+    $file = @($LiteralPath + $Path | Where-Object { $_ })[0]
+    $stream = [IO.File]::OpenRead((Get-Item -LiteralPath $file).FullName)
+    try { $bytes = [Security.Cryptography.SHA256]::Create().ComputeHash($stream) } finally { $stream.Dispose() }
+    [pscustomobject]@{ Algorithm = 'SHA256'; Hash = (-join ($bytes | ForEach-Object { $_.ToString('X2') })); Path = $file }
+}
+New-Stub Get-CimInstance {
+    if ("$Namespace" -like '*VolumeEncryption' -and -not $global:Cim.ContainsKey($ClassName)) { throw 'Invalid namespace' }
+    if ($global:Cim.ContainsKey($ClassName)) { $global:Cim[$ClassName] }
+}
+New-Stub Invoke-CimMethod {
+    if ($MethodName -eq 'Decrypt') { $InputObject.Status = $global:DecryptTo; return [pscustomobject]@{ ReturnValue = 0 } }
+    [pscustomobject]@{ ConversionStatus = $InputObject.Status }
+}
+New-Stub Remove-CimInstance { if ($global:ProfileLocks -gt 0) { $global:ProfileLocks--; throw 'the profile is in use' }; $global:Cim['Win32_UserProfile'] = @() }
+$global:ProfileLocks = 0
+New-Stub Get-Service {
+    $status = 'Stopped'
+    if ($global:Running -contains $Name[0]) { $status = 'Running' }
+    elseif (-not (Test-Path -LiteralPath "HKLM:\SYSTEM\CurrentControlSet\Services\$($Name[0])")) { Write-Error "Cannot find any service with service name '$($Name[0])'."; return }
+    [pscustomobject]@{ Name = $Name[0]; Status = $status }
+}
+New-Stub Set-Service { Set-ItemProperty -LiteralPath "HKLM:\SYSTEM\CurrentControlSet\Services\$Name" -Name Start -Value @{ Automatic = 2; Manual = 3; Disabled = 4 }["$StartupType"] -Type DWord }
+New-Stub Stop-Service { $global:Running = @($global:Running | Where-Object { $_ -notin $Name }) }
+New-Stub Start-Service
+New-Stub Get-Process {
+    $found = @($global:Processes | Where-Object { $_ -in $Name })
+    if ($found.Count -eq 0) { Write-Error "Cannot find a process with the name $Name." } else { $found | ForEach-Object { [pscustomobject]@{ ProcessName = $_ } } }
+}
+New-Stub New-ScheduledTaskAction { [pscustomobject]@{ Execute = $Execute; Argument = $Argument } }
+New-Stub New-ScheduledTaskPrincipal { [pscustomobject]@{ UserId = $UserId; LogonType = $LogonType } }
+New-Stub New-ScheduledTaskSettingsSet { [pscustomobject]@{ Priority = $Priority } }
+New-Stub Register-ScheduledTask { $global:Tasks[$TaskName] = 'Ready'; [pscustomobject]@{ TaskName = $TaskName } }
+New-Stub Start-ScheduledTask { $global:Tasks[@($TaskName)[0]] = 'Running' }
+New-Stub Get-ScheduledTask {
+    $found = @($global:Tasks.Keys | Where-Object { $_ -like @($TaskName)[0] })
+    if ($found.Count -eq 0) { Write-Error "No MSFT_ScheduledTask objects found with property 'TaskName' equal to '$TaskName'." }
+    $found | ForEach-Object { [pscustomobject]@{ TaskName = $_; State = $global:Tasks[$_] } }
+}
+New-Stub Get-ScheduledTaskInfo { [pscustomobject]@{ LastTaskResult = [uint32]267009 } }
+New-Stub Unregister-ScheduledTask { foreach ($n in @($TaskName)) { $global:Tasks.Remove($n) } }
+New-Stub Get-NetFirewallRule {
+    $found = @($global:Rules | Where-Object { $_ -in $Name })
+    if ($found.Count -eq 0) { Write-Error "No MSFT_NetFirewallRule objects found with property 'InstanceID' equal to '$Name'." }
+    $found | ForEach-Object { [pscustomobject]@{ Name = $_ } }
+}
+New-Stub Remove-NetFirewallRule { $global:Rules = @() }
+New-Stub Remove-WSManInstance {
+    if ($global:WSManFails) { throw 'WinRM firewall exception will not work since one of the network connection types on this machine is set to Public. 2150859113' }
+    $global:Listeners = @()
+    Remove-Item -LiteralPath 'HKLM:\SOFTWARE\Microsoft\Windows\CurrentVersion\WSMAN\Listener\*+HTTPS' -Recurse -Force -ErrorAction SilentlyContinue
+}
+New-Stub Get-LocalUser {
+    if ($global:Users.ContainsKey("$Name")) { [pscustomobject]@{ Name = "$Name"; SID = $global:Users["$Name"] } } else { Write-Error "User $Name was not found." }
+}
+New-Stub Remove-LocalUser { $global:Users.Remove("$Name") }
+New-Stub Get-AppxPackage { $global:Packages }
+New-Stub Get-AppxProvisionedPackage { $global:Provisioned }
+New-Stub Remove-AppxPackage { if ($global:RemoveFails) { throw '0x80073CFA' }; $global:Packages = @($global:Packages | Where-Object { $_.PackageFullName -ne $Package }) }
