@@ -16,7 +16,8 @@ const (
 	bulkMark    = "\ue000" // private use: in no envelope of a WinRM client
 )
 
-// lift replaces each text node that is one long run of base64 by a mark.
+// lift replaces the text of each Stream element that is one long run of base64
+// by a mark.
 func lift(raw []byte) ([]byte, *bulk) {
 	b := &bulk{}
 	if len(raw) < bulkMinimum || bytes.Contains(raw, []byte(bulkMark)) {
@@ -34,7 +35,7 @@ func lift(raw []byte) ([]byte, *bulk) {
 		if end < 0 {
 			break
 		}
-		if end >= bulkMinimum && isBase64(text[:end]) {
+		if end >= bulkMinimum && opensStream(rest[:open]) && isBase64(text[:end]) {
 			out.Write(rest[:open+1])
 			out.WriteString(bulkMark + strconv.Itoa(len(b.runs)))
 			b.runs = append(b.runs, text[:end])
@@ -45,6 +46,14 @@ func lift(raw []byte) ([]byte, *bulk) {
 	}
 	out.Write(rest)
 	return out.Bytes(), b
+}
+
+// opensStream reports whether text ends in a start tag, without its bracket,
+// of an element Stream in any namespace.
+func opensStream(text []byte) bool {
+	tag := text[bytes.LastIndexByte(text, '<')+1:]
+	name, _, _ := bytes.Cut(tag, []byte(" "))
+	return bytes.Equal(name[bytes.LastIndexByte(name, ':')+1:], []byte("Stream"))
 }
 
 // text gives back what stands for s.

@@ -190,7 +190,9 @@ func (s *Server) signal(sh *shell, m *message) (*reply, error) {
 	if err != nil {
 		return nil, err
 	}
-	switch code := strings.TrimSpace(b.Code); code {
+	// MS-WSMV writes Terminate, masterzen/winrm and pywinrm write terminate:
+	// both are known to work with Windows.
+	switch code := strings.TrimSpace(b.Code); strings.ToLower(code) {
 	case signalTerminate:
 		p.end()
 		sh.forget(p)
