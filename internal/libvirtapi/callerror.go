@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"os"
 	"syscall"
 
 	golibvirt "github.com/digitalocean/go-libvirt"
@@ -73,6 +74,10 @@ func connectError(uri string, err error) error {
 		e.Remedy = "too many clients, or a daemon that stops: look at its journal (journalctl -u libvirtd -u virtqemud)"
 	case nil:
 		e.Kind = ErrUnavailable
+		if os.Geteuid() != 0 {
+			// The daemon asks polkit, whose refusals have several numbers and, where polkit does not run, none.
+			e.Kind, e.Remedy = ErrPermission, groupRemedy
+		}
 	}
 	return e
 }

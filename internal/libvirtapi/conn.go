@@ -8,11 +8,14 @@ import (
 	golibvirt "github.com/digitalocean/go-libvirt"
 )
 
-// How long a call may take. What changes something has more: starting a guest waits for QEMU.
-const (
-	askLimit = 15 * time.Second
-	actLimit = 60 * time.Second
-)
+// limits are how long the parts of talking to libvirt may take.
+type limits struct {
+	open time.Duration // connecting, authentication included: polkit may ask the user for a password
+	ask  time.Duration // a question
+	act  time.Duration // a change: starting a guest waits for QEMU
+}
+
+var usualLimits = limits{open: 30 * time.Second, ask: 15 * time.Second, act: 60 * time.Second}
 
 // Conn is a connection to one libvirt; safe for concurrent use. A call that meets a lost connection
 // opens a new one.
@@ -20,6 +23,7 @@ type Conn struct {
 	uri    string // as the user wrote it
 	target string // as the daemon is asked
 	dialer dialer
+	limits limits
 
 	// held by whoever uses cur; a channel, so that a waiter can give up
 	lock   chan struct{}
@@ -31,6 +35,10 @@ type Conn struct {
 // socket. Remote URIs are refused for now, naming what works. Failures are ErrUnavailable or
 // ErrPermission with a remedy.
 func Connect(ctx context.Context, uri string) (*Conn, error) {
+	return connect(ctx, uri, usualLimits)
+}
+
+func connect(ctx context.Context, uri string, lim limits) (*Conn, error) {
 	d, daemonURI, err := target(uri)
 	if err != nil {
 		return nil, err
@@ -38,7 +46,7 @@ func Connect(ctx context.Context, uri string) (*Conn, error) {
 	if uri == "" {
 		uri = systemURI
 	}
-	c := &Conn{uri: uri, target: daemonURI, dialer: d, lock: make(chan struct{}, 1)}
+	c := &Conn{uri: uri, target: daemonURI, dialer: d, limits: lim, lock: make(chan struct{}, 1)}
 	if _, err := c.link(ctx); err != nil {
 		return nil, err
 	}
@@ -84,7 +92,7 @@ func (c *Conn) link(ctx context.Context) (*link, error) {
 
 // fresh opens a connection that the caller owns: one stream or one subscription.
 func (c *Conn) fresh(ctx context.Context) (*link, error) {
-	return openLink(ctx, c.dialer, c.target)
+	return openLink(ctx, c.dialer, c.target, c.limits.open)
 }
 
 // errLimit is why a call's context ended when libvirt, not the caller, took too long.
@@ -93,9 +101,9 @@ var errLimit = errors.New("limit reached")
 // ask makes a call that may be repeated: a question, or something that is done already when it is done
 // twice. It ends when ctx does, and is tried once more when the connection was lost.
 func ask[T any](ctx context.Context, c *Conn, op, object string, f func(*golibvirt.Libvirt) (T, error)) (T, error) {
-	v, err := once(ctx, c, op, object, askLimit, f)
+	v, err := once(ctx, c, op, object, c.limits.ask, f)
 	if errors.Is(err, ErrDisconnected) && ctx.Err() == nil {
-		v, err = once(ctx, c, op, object, askLimit, f)
+		v, err = once(ctx, c, op, object, c.limits.ask, f)
 	}
 	return v, err
 }
@@ -107,7 +115,7 @@ func act[T any](ctx context.Context, c *Conn, op, object string, f func(*golibvi
 		var zero T
 		return zero, err
 	}
-	return once(context.WithoutCancel(ctx), c, op, object, actLimit, f)
+	return once(context.WithoutCancel(ctx), c, op, object, c.limits.act, f)
 }
 
 func once[T any](ctx context.Context, c *Conn, op, object string, limit time.Duration, f func(*golibvirt.Libvirt) (T, error)) (T, error) {

@@ -78,7 +78,7 @@ func (c *Console) open(ctx context.Context, flags golibvirt.DomainConsoleFlags) 
 	if err != nil {
 		return nil, err
 	}
-	opened := l.wire.reply.onReply(procOpenConsole)
+	opened := l.wire.packets.onReply(procOpenConsole)
 	s := &consoleStream{link: l, done: make(chan error, 1)}
 	lines := &lineSplitter{emit: func(text string) { c.queue.put(ConsoleLine{Text: text}) }}
 	go func() {

@@ -83,7 +83,7 @@ func (w *Watch) subscribe(ctx context.Context) (*subscription, error) {
 		golibvirt.DomainEventIDLifecycle: &s.events,
 		golibvirt.DomainEventIDReboot:    &s.reboots,
 	} {
-		*ch, err = on(ctx, l, op, w.domain.Name, askLimit, func(r *golibvirt.Libvirt) (<-chan any, error) {
+		*ch, err = on(ctx, l, op, w.domain.Name, w.conn.limits.ask, func(r *golibvirt.Libvirt) (<-chan any, error) {
 			// The domain is not given: go-libvirt ignores it, and all domains' events come.
 			return r.SubscribeEvents(context.Background(), id, nil)
 		})
@@ -92,7 +92,7 @@ func (w *Watch) subscribe(ctx context.Context) (*subscription, error) {
 			return nil, err
 		}
 	}
-	state, err := on(ctx, l, stateOp, w.domain.Name, askLimit, stateOf(w.domain))
+	state, err := on(ctx, l, stateOp, w.domain.Name, w.conn.limits.ask, stateOf(w.domain))
 	if err != nil {
 		s.end()
 		return nil, err

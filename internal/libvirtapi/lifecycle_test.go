@@ -302,10 +302,10 @@ func TestProbeKVM(t *testing.T) {
 		t.Errorf("%+v: TCG needs a reason, KVM has none", p)
 	}
 	names, err := c.DomainNames(t.Context())
-	if err != nil || slices.ContainsFunc(names, func(n string) bool { return strings.HasPrefix(n, libvirtapi.ProbePrefix) }) {
+	if err != nil || slices.ContainsFunc(names, func(n string) bool { return strings.HasPrefix(n, libvirtapi.ProbeName) }) {
 		t.Errorf("left behind: %q, %v", names, err)
 	}
-	if v := libvirttest.Virsh(t, "vol-list", pool); strings.Contains(v, libvirtapi.ProbePrefix) {
+	if v := libvirttest.Virsh(t, "vol-list", pool); strings.Contains(v, libvirtapi.ProbeName) {
 		t.Errorf("left behind:\n%s", v)
 	}
 }

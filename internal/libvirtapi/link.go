@@ -10,13 +10,8 @@ import (
 	golibvirt "github.com/digitalocean/go-libvirt"
 )
 
-// How long the parts of a connection may take.
-const (
-	dialLimit = 5 * time.Second
-	// openLimit covers the authentication too: polkit may ask the user for a password.
-	openLimit  = 30 * time.Second
-	closeLimit = time.Second
-)
+// closeLimit is how long a good-bye is waited for.
+const closeLimit = time.Second
 
 // dialer makes the raw connection to one libvirt daemon.
 type dialer interface {
@@ -29,18 +24,22 @@ type link struct {
 	wire *wire
 }
 
-// openLink dials, authenticates and opens uri, all within openLimit.
-func openLink(ctx context.Context, d dialer, uri string) (*link, error) {
-	ctx, cancel := context.WithTimeout(ctx, openLimit)
+// openLink dials, authenticates and opens uri, all within limit.
+func openLink(ctx context.Context, d dialer, uri string, limit time.Duration) (*link, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, limit, errLimit)
 	defer cancel()
 	conn, err := d.Dial(ctx)
 	if err != nil {
 		return nil, err
 	}
-	w := &wire{Conn: conn, gone: make(chan struct{})}
+	w := &wire{Conn: conn, gone: make(chan struct{}), opened: make(chan struct{}), packets: newPacketWatch()}
 	l := &link{rpc: golibvirt.NewWithDialer(dialed{w}), wire: w}
 	done := make(chan error, 1)
-	go func() { done <- l.rpc.ConnectToURI(golibvirt.ConnectURI(uri)) }()
+	go func() {
+		err := l.rpc.ConnectToURI(golibvirt.ConnectURI(uri))
+		close(w.opened)
+		done <- err
+	}()
 	select {
 	case err = <-done:
 		if err != nil {
@@ -50,7 +49,7 @@ func openLink(ctx context.Context, d dialer, uri string) (*link, error) {
 		return l, nil
 	case <-ctx.Done():
 		_ = w.Close()
-		if errors.Is(ctx.Err(), context.Canceled) {
+		if !errors.Is(context.Cause(ctx), errLimit) {
 			return nil, ctx.Err()
 		}
 		return nil, &Error{Op: "connect to", Object: uri, Kind: ErrTimeout,
@@ -99,18 +98,25 @@ func (d dialed) Dial() (net.Conn, error) { return d.conn, nil }
 // can be missed while it connects), and it can tell when a call was answered (see onReply).
 type wire struct {
 	net.Conn
-	gone  chan struct{}
-	once  sync.Once
-	reply replyWatch
+	gone    chan struct{}
+	opened  chan struct{} // closed when go-libvirt has connected, or failed to
+	once    sync.Once
+	packets *packetWatch
 }
 
 func (w *wire) Read(p []byte) (int, error) {
 	n, err := w.Conn.Read(p)
 	if n > 0 {
-		w.reply.feed(p[:n])
+		w.packets.feed(p[:n])
 	}
 	if err != nil {
 		w.once.Do(func() { close(w.gone) })
+		// Orders what go-libvirt wrote when it had connected before what it reads when it is cut off; it has no lock
+		// of its own for that.
+		select {
+		case <-w.opened:
+		default:
+		}
 	}
 	return n, err
 }

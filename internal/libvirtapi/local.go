@@ -57,8 +57,6 @@ type localDialer struct {
 }
 
 func (d localDialer) Dial(ctx context.Context) (net.Conn, error) {
-	ctx, cancel := context.WithTimeout(ctx, dialLimit)
-	defer cancel()
 	var nd net.Dialer
 	var denied, refused []string
 	var other error
@@ -76,7 +74,7 @@ func (d localDialer) Dial(ctx context.Context) (net.Conn, error) {
 			other = err
 		}
 	}
-	if err := ctx.Err(); errors.Is(err, context.Canceled) {
+	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	return nil, dialError(d, denied, refused, other)

@@ -21,8 +21,12 @@ const (
 	probeCleanup = 10 * time.Second
 )
 
-// ProbePrefix begins the names of the probe's domain and volume.
-const ProbePrefix = "wintemplate-kvm-probe-"
+// ProbeName is the name of the probe's domain, and begins that of its volume. The domain's is always the same, since
+// libvirt keeps a log file for every name that there ever was.
+const ProbeName = "wintemplate-kvm-probe"
+
+// probeDiskSize is what SeaBIOS takes for a disk; it boots none of one sector.
+const probeDiskSize = 1 << 20
 
 // Probe is the answer of ProbeKVM.
 type Probe struct {
@@ -43,20 +47,24 @@ func (c *Conn) ProbeKVM(ctx context.Context, pool string) (Probe, error) {
 		return Probe{TCG, "libvirt offers no KVM on this host: hardware virtualization is off in its firmware, " +
 			"nested virtualization is off on the machine that it runs on, or /dev/kvm is not there"}, nil
 	}
-	disk, remove, err := c.probeDisk(ctx, pool)
+	return c.probe(ctx, pool, KVM, probeSector())
+}
+
+// probe runs the sector's guest with an accelerator; TCG is for the tests.
+func (c *Conn) probe(ctx context.Context, pool string, acc Accelerator, sector []byte) (Probe, error) {
+	disk, remove, err := c.probeDisk(ctx, pool, sector)
 	if err != nil {
 		return Probe{}, err
 	}
 	defer remove()
-	return c.probeGuest(ctx, disk)
+	return c.probeGuest(ctx, acc, disk)
 }
 
 // probeDisk makes the volume with the boot sector.
-func (c *Conn) probeDisk(ctx context.Context, pool string) (Volume, func(), error) {
+func (c *Conn) probeDisk(ctx context.Context, pool string, image []byte) (Volume, func(), error) {
 	var id [4]byte
 	_, _ = rand.Read(id[:])
-	image := probeSector()
-	v, err := c.CreateVolume(ctx, pool, VolumeSpec{Name: ProbePrefix + hex.EncodeToString(id[:]), Format: "raw", Capacity: uint64(len(image))})
+	v, err := c.CreateVolume(ctx, pool, VolumeSpec{Name: ProbeName + "-" + hex.EncodeToString(id[:]), Format: "raw", Capacity: probeDiskSize})
 	if err != nil {
 		return Volume{}, nil, err
 	}
@@ -73,8 +81,8 @@ func (c *Conn) probeDisk(ctx context.Context, pool string) (Volume, func(), erro
 }
 
 // probeGuest runs the guest. It is transient and dies with the connection that made it.
-func (c *Conn) probeGuest(ctx context.Context, disk Volume) (Probe, error) {
-	doc, err := probeXML(KVM, disk.Name, disk.Path)
+func (c *Conn) probeGuest(ctx context.Context, acc Accelerator, disk Volume) (Probe, error) {
+	doc, err := probeXML(acc, ProbeName, disk.Path)
 	if err != nil {
 		return Probe{}, err
 	}
@@ -83,15 +91,11 @@ func (c *Conn) probeGuest(ctx context.Context, disk Volume) (Probe, error) {
 		return Probe{}, err
 	}
 	defer l.close()
-	const op = "start the KVM probe"
-	started, err := on(ctx, l, op, disk.Name, actLimit, func(r *golibvirt.Libvirt) (Domain, error) {
-		d, err := r.DomainCreateXML(doc, golibvirt.DomainStartPaused|golibvirt.DomainStartAutodestroy)
-		return domainOf(d), err
-	})
+	started, err := c.startProbe(ctx, l, doc)
 	if err != nil {
 		var e *Error
 		if errors.As(err, &e) && e.Code != 0 {
-			return Probe{TCG, "a test guest under KVM does not start: " + strings.TrimSpace(e.Message)}, nil
+			return Probe{TCG, "a test guest under KVM does not start: " + strings.Join(strings.Fields(e.Message), " ")}, nil
 		}
 		return Probe{}, err
 	}
@@ -100,11 +104,30 @@ func (c *Conn) probeGuest(ctx context.Context, disk Volume) (Probe, error) {
 		defer cancel()
 		_ = c.Destroy(ctx, started)
 	}()
-	return c.probeOutput(ctx, started)
+	return c.probeOutput(ctx, acc, started)
+}
+
+// startProbe waits its turn when another build probes just now.
+func (c *Conn) startProbe(ctx context.Context, l *link, doc string) (Domain, error) {
+	turn := time.Now().Add(probeLimit)
+	for {
+		d, err := on(ctx, l, "start domain", ProbeName, c.limits.act, func(r *golibvirt.Libvirt) (Domain, error) {
+			d, err := r.DomainCreateXML(doc, golibvirt.DomainStartPaused|golibvirt.DomainStartAutodestroy)
+			return domainOf(d), err
+		})
+		if !errors.Is(err, ErrState) || time.Now().After(turn) {
+			return d, err
+		}
+		select {
+		case <-ctx.Done():
+			return Domain{}, ctx.Err()
+		case <-time.After(200 * time.Millisecond):
+		}
+	}
 }
 
 // probeOutput lets the guest run and waits for its line.
-func (c *Conn) probeOutput(ctx context.Context, d Domain) (Probe, error) {
+func (c *Conn) probeOutput(ctx context.Context, acc Accelerator, d Domain) (Probe, error) {
 	con, err := c.Console(ctx, d)
 	if err != nil {
 		return Probe{}, err
@@ -122,7 +145,7 @@ func (c *Conn) probeOutput(ctx context.Context, d Domain) (Probe, error) {
 				return Probe{TCG, "a test guest under KVM ended before it had written anything"}, con.Err()
 			}
 			if strings.Contains(line.Text, probeLine) {
-				return Probe{Accelerator: KVM}, nil
+				return Probe{Accelerator: acc}, nil
 			}
 		case <-limit.C:
 			return Probe{TCG, fmt.Sprintf("/dev/kvm is there, but a test guest wrote nothing within %s: "+

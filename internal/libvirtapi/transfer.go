@@ -18,6 +18,9 @@ const stallLimit = 90 * time.Second
 // progressEvery is how often Progress is told.
 const progressEvery = 250 * time.Millisecond
 
+// returnGrace is how long go-libvirt has to return by itself from a stream that has failed.
+const returnGrace = time.Second
+
 // Progress is told how many bytes are done. It is called from one goroutine, a few times a second at most, and
 // once more at the end.
 type Progress func(done int64)
@@ -88,6 +91,9 @@ func (c *Conn) transfer(ctx context.Context, op string, v Volume, m *meter, prog
 	if len(abort) > 0 {
 		aborted = abort[0]
 	}
+	failed, gone := l.wire.packets.failed, l.wire.gone
+	var hung <-chan time.Time
+	var why error
 	tick := time.NewTicker(progressEvery)
 	defer tick.Stop()
 	last, moved := int64(0), time.Now()
@@ -102,6 +108,16 @@ func (c *Conn) transfer(ctx context.Context, op string, v Volume, m *meter, prog
 			}
 			l.close()
 			return nil
+		// What went wrong is known here before go-libvirt returns, which it may never do.
+		case e := <-failed:
+			why, hung, failed = e, time.After(returnGrace), nil
+		case <-gone:
+			if why == nil {
+				why = golibvirt.ErrInterrupted
+			}
+			hung, gone = time.After(returnGrace), nil
+		case <-hung:
+			return give(callError(op, v.Name, why))
 		case <-aborted:
 			return give(&Error{Op: op, Object: v.Name, Message: "given up"})
 		case <-ctx.Done():

@@ -70,7 +70,7 @@ func volumeXML(s VolumeSpec) (string, error) {
 
 // CreateVolume makes an empty volume; ErrExists when the name or the file is there.
 func (c *Conn) CreateVolume(ctx context.Context, pool string, spec VolumeSpec) (Volume, error) {
-	return c.makeVolume(ctx, "make volume", pool, spec, actLimit, func(l *golibvirt.Libvirt, p golibvirt.StoragePool, doc string) (golibvirt.StorageVol, error) {
+	return c.makeVolume(ctx, "make volume", pool, spec, c.limits.act, func(l *golibvirt.Libvirt, p golibvirt.StoragePool, doc string) (golibvirt.StorageVol, error) {
 		return l.StorageVolCreateXML(p, doc, 0)
 	})
 }

@@ -1,0 +1,37 @@
+package libvirtapi
+
+import (
+	"context"
+	"time"
+)
+
+// ConnectImpatient is Connect with limits that a test can wait for.
+func ConnectImpatient(ctx context.Context, uri string, open, call time.Duration) (*Conn, error) {
+	return connect(ctx, uri, limits{open: open, ask: call, act: call})
+}
+
+// ProbeAs runs the probe with another accelerator and guest.
+func (c *Conn) ProbeAs(ctx context.Context, pool string, acc Accelerator, sector []byte) (Probe, error) {
+	return c.probe(ctx, pool, acc, sector)
+}
+
+// What the pure parts of the package are, for their tests.
+var (
+	ProbeSector       = probeSector
+	ParseCapabilities = parseCapabilities
+	ParseDomainCaps   = parseDomainCaps
+	ParseNetwork      = parseNetwork
+	UndefineFlags     = undefineFlags
+	NewestLease       = newestLease
+)
+
+// SplitLines feeds the chunks to a line splitter.
+func SplitLines(chunks ...string) []string {
+	var out []string
+	s := &lineSplitter{emit: func(l string) { out = append(out, l) }}
+	for _, c := range chunks {
+		_, _ = s.Write([]byte(c))
+	}
+	s.flush()
+	return out
+}
