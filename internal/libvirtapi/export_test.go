@@ -3,6 +3,8 @@ package libvirtapi
 import (
 	"context"
 	"time"
+
+	golibvirt "github.com/digitalocean/go-libvirt"
 )
 
 // ConnectImpatient is Connect with limits that a test can wait for.
@@ -35,3 +37,18 @@ func SplitLines(chunks ...string) []string {
 	s.flush()
 	return out
 }
+
+// PacketWatch is a packetWatch for its tests.
+type PacketWatch struct{ w *packetWatch }
+
+// NewPacketWatch makes one.
+func NewPacketWatch() PacketWatch { return PacketWatch{newPacketWatch()} }
+
+// OnReply, Feed and Failed are its parts.
+func (p PacketWatch) OnReply(proc uint32) <-chan bool { return p.w.onReply(proc) }
+
+// Feed gives it bytes.
+func (p PacketWatch) Feed(b []byte) { p.w.feed(b) }
+
+// Failed is where a stream's error comes.
+func (p PacketWatch) Failed() <-chan golibvirt.Error { return p.w.failed }
