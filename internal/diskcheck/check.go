@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/handoff"
@@ -95,5 +96,26 @@ func (r *Report) Err() error {
 // error is for an image that cannot be read at all; what is wrong inside it is
 // a finding.
 func Check(ctx context.Context, path string, want Expect) (*Report, error) {
-	return nil, errors.New("not yet")
+	if want.Firmware != UEFI && want.Firmware != BIOS {
+		return nil, fmt.Errorf("check of %s: firmware %q is neither %s nor %s", path, want.Firmware, UEFI, BIOS)
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	disk, err := openImage(f, info.Size())
+	if err != nil {
+		return nil, fmt.Errorf("check of %s: %w", path, err)
+	}
+	defer disk.close()
+	c := &checker{ctx: ctx, want: want, report: &Report{}, disk: disk}
+	if err := c.run(); err != nil {
+		return nil, fmt.Errorf("check of %s: %w", path, err)
+	}
+	return c.report, nil
 }
