@@ -1,14 +1,29 @@
 // Package libvirt is the builder wintemplate-libvirt: it installs Windows from
 // an ISO on a libvirt host and leaves a sealed, checked qcow2.
+//
+// The list in steps is the table of contents. Config is the source block;
+// plan.go decides everything before anything is made; each step file holds one
+// step with the few methods of libvirt that it needs.
 package libvirt
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
+	"fmt"
+	"net/url"
+	"time"
 
+	"github.com/hashicorp/packer-plugin-sdk/multistep"
+	"github.com/hashicorp/packer-plugin-sdk/multistep/commonsteps"
 	packersdk "github.com/hashicorp/packer-plugin-sdk/packer"
 
+	"github.com/wintemplate/packer-plugin-wintemplate/internal/diskcheck"
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/handoff"
+	"github.com/wintemplate/packer-plugin-wintemplate/internal/libvirtapi"
+	"github.com/wintemplate/packer-plugin-wintemplate/internal/redact"
+	"github.com/wintemplate/packer-plugin-wintemplate/internal/redact/packerui"
+	"github.com/wintemplate/packer-plugin-wintemplate/internal/stepkit"
 )
 
 // Builder is the component; Packer makes one for each source block.
@@ -16,14 +31,126 @@ type Builder struct {
 	config Config
 }
 
+var _ packersdk.Builder = (*Builder)(nil)
+
 // Prepare checks the template. Its first result declares the one value that
 // this builder adds for provisioners.
 func (b *Builder) Prepare(raws ...any) (generated, warnings []string, err error) {
 	warnings, err = b.config.Prepare(raws...)
-	return []string{handoff.GuestKey}, warnings, err
+	b.config.registerSecrets()
+	return []string{handoff.GuestKey}, warnings, redact.Error(err)
+}
+
+// steps is a build from beginning to end.
+func (b *Builder) steps(journalDir string) []multistep.Step {
+	c := &b.config
+	var steps []multistep.Step
+	add := func(s ...multistep.Step) { steps = append(steps, s...) }
+
+	// Everything that can be known in the first seconds.
+	add(
+		&stepTempDir{},
+		&stepOpenMedia{config: c, discs: discs{}},
+		&stepConnectHost{config: c, journalDir: journalDir, connect: connectHost},
+		&stepPreflight{config: c, space: freeSpace},
+		&stepChooseAccelerator{config: c},
+	)
+	// The inputs, verified, and the plan made of them.
+	add(downloads(c)...)
+	add(&stepPlan{config: c, discs: discs{}, space: freeSpace})
+	// The machine.
+	add(
+		&stepCertificate{},
+		&stepInstallDisc{config: c, stat: libvirtapi.LocalStat},
+		&stepAnswerDisc{config: c},
+		&stepMainDisk{config: c},
+		&stepDefine{config: c, now: time.Now},
+	)
+	// Windows.
+	add(
+		&stepBoot{config: c, now: time.Now},
+		&stepInstall{config: c, probe: probeWinRM, poll: 2 * time.Second},
+		&stepConnectGuest{config: c, connector: sdkConnector},
+		&stepHandOff{config: c},
+		// By its own type: -on-error=run-cleanup-provisioner looks for the name.
+		&commonsteps.StepProvision{},
+		&stepAwaitPowerOff{config: c},
+	)
+	// The template.
+	add(
+		&stepTakeOut{config: c},
+		&stepCheckDisk{config: c, check: diskcheck.Check},
+		&stepManifest{config: c},
+	)
+	return steps
 }
 
 // Run builds the template.
 func (b *Builder) Run(ctx context.Context, ui packersdk.Ui, hook packersdk.Hook) (packersdk.Artifact, error) {
-	return nil, errors.New("not yet")
+	artifact, err := b.run(ctx, packerui.Wrap(ui), hook)
+	if err != nil {
+		return nil, redact.Error(err) // never a typed nil as artifact
+	}
+	return artifact, nil
+}
+
+func (b *Builder) run(ctx context.Context, ui packersdk.Ui, hook packersdk.Hook) (*Artifact, error) {
+	in, err := newInputs(&b.config, rand.Reader)
+	if err != nil {
+		return nil, err
+	}
+	dir, err := packersdk.CachePath("wintemplate-journal")
+	if err != nil {
+		return nil, fmt.Errorf("folder of the build's journal: %w; PACKER_CACHE_DIR moves it", err)
+	}
+	journal, err := stepkit.OpenJournal(dir, b.config.VMName+"-"+in.ID.Build)
+	if err != nil {
+		return nil, err
+	}
+
+	bag := new(multistep.BasicStateBag)
+	stepkit.UI.Put(bag, ui)
+	stepkit.TheJournal.Put(bag, journal)
+	theInputs.Put(bag, in)
+	bag.Put("hook", hook)
+	commonsteps.NewRunnerWithPauseFn(b.steps(dir), b.config.PackerConfig, ui, bag).Run(ctx, bag)
+
+	left, err := journal.Close()
+	if err != nil {
+		ui.Error(err.Error())
+	}
+	for _, e := range left {
+		ui.Say(fmt.Sprintf("Left behind: %s; remove it with: %s", e, e.Remedy))
+	}
+	return outcome(bag)
+}
+
+// outcome is how the build ended.
+func outcome(bag multistep.StateBag) (*Artifact, error) {
+	if err, failed := stepkit.Failure.Lookup(bag); failed {
+		return nil, err
+	}
+	if _, cancelled := bag.GetOk(multistep.StateCancelled); cancelled {
+		return nil, errors.New("the build was interrupted")
+	}
+	if _, halted := bag.GetOk(multistep.StateHalted); halted {
+		return nil, errors.New("a step stopped the build without saying why; PACKER_LOG=1 shows more")
+	}
+	return theArtifact.Get(bag)
+}
+
+// registerSecrets tells internal/redact what must never be shown.
+func (c *Config) registerSecrets() {
+	secrets := []string{c.Comm.WinRMPassword, c.Comm.SSHPassword, c.ProductKey}
+	for _, source := range append(append([]string{c.DriversISOURL}, c.ISOUrls...), c.Payload...) {
+		if u, err := url.Parse(source); err == nil && u.User != nil {
+			password, _ := u.User.Password()
+			secrets = append(secrets, password)
+		}
+	}
+	for _, s := range secrets {
+		if s != "" && !unknown(s) {
+			redact.Add(s)
+		}
+	}
 }

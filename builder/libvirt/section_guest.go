@@ -7,6 +7,8 @@ import (
 
 	"github.com/hashicorp/packer-plugin-sdk/communicator"
 	"github.com/hashicorp/packer-plugin-sdk/template/interpolate"
+
+	"github.com/wintemplate/packer-plugin-wintemplate/internal/answerfile"
 )
 
 // InstallConfig says how long Setup may take.
@@ -89,7 +91,7 @@ func (c *GuestConfig) Prepare(ctx *interpolate.Context) (warnings []string, errs
 
 const (
 	// winRMPort is the HTTPS listener that the bootstrap opens.
-	winRMPort = 5986
+	winRMPort = answerfile.WinRMPort
 	// defaultAccount is the extra local account on client editions.
 	defaultAccount = "packer"
 )

@@ -1,0 +1,158 @@
+package libvirt
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/wintemplate/packer-plugin-wintemplate/internal/beacon"
+	"github.com/wintemplate/packer-plugin-wintemplate/internal/libvirtapi"
+)
+
+// guestLog follows a running guest: what it says on COM1, shown to the user as
+// stages with the time since power-on, and how it ends. Steps wait on it.
+type guestLog struct {
+	begin time.Time
+	now   func() time.Time
+	say   func(string)
+
+	mu      sync.Mutex
+	changed chan struct{} // closed at the next change
+	state   guestState
+}
+
+// guestState is what is known of the guest at a moment.
+type guestState struct {
+	// Last is the latest stage heard of, and when; nil when nothing was heard.
+	Last   *beacon.Event
+	LastAt time.Time
+	// Reached are the stages heard of.
+	Reached map[string]bool
+	// Failed is the first fail beacon.
+	Failed *beacon.Event
+	// Ended is true once the machine no longer runs; EndErr then says why,
+	// and is nil when the guest powered itself off.
+	Ended  bool
+	EndErr error
+}
+
+func newGuestLog(say func(string), now func() time.Time) *guestLog {
+	return &guestLog{
+		begin: now(), now: now, say: say,
+		changed: make(chan struct{}),
+		state:   guestState{Reached: map[string]bool{}},
+	}
+}
+
+// Now gives the guest's state and a channel that is closed when it changes.
+func (g *guestLog) Now() (guestState, <-chan struct{}) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	s := g.state
+	s.Reached = map[string]bool{}
+	for stage := range g.state.Reached {
+		s.Reached[stage] = true
+	}
+	return s, g.changed
+}
+
+func (g *guestLog) change(f func(*guestState)) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	f(&g.state)
+	close(g.changed)
+	g.changed = make(chan struct{})
+}
+
+// Elapsed is the time since power-on.
+func (g *guestLog) Elapsed() time.Duration { return g.now().Sub(g.begin) }
+
+// follow reads the console until its channel is closed.
+func (g *guestLog) follow(lines <-chan libvirtapi.ConsoleLine) {
+	for line := range lines {
+		if line.Gap {
+			g.show("(the console was lost for a moment; lines may be missing)")
+			continue
+		}
+		if e, ok := beacon.Parse(line.Text); ok {
+			g.heard(e)
+		}
+	}
+}
+
+// await learns how the machine ends.
+func (g *guestLog) await(ctx context.Context, off func(context.Context) error) {
+	err := off(ctx)
+	if ctx.Err() != nil {
+		return // nobody waits any more
+	}
+	g.change(func(s *guestState) { s.Ended, s.EndErr = true, err })
+}
+
+func (g *guestLog) heard(e beacon.Event) {
+	g.change(func(s *guestState) {
+		s.Last, s.LastAt = &e, g.now()
+		s.Reached[e.Stage] = true
+		if e.State == beacon.Fail && s.Failed == nil {
+			s.Failed = &e
+		}
+	})
+	if text := stageLine(e); text != "" {
+		g.show(text)
+	}
+}
+
+func (g *guestLog) show(text string) {
+	g.say(fmt.Sprintf("[%7s] %s", g.Elapsed().Round(time.Second), text))
+}
+
+// stageLine is a beacon in words. The end of a stage is shown only when it
+// adds something, since the next stage's beginning says the same.
+func stageLine(e beacon.Event) string {
+	title := beacon.Title(e.Stage)
+	if e.Text != "" {
+		title += ": " + e.Text
+	}
+	switch e.State {
+	case beacon.Start, beacon.Info:
+		return title
+	case beacon.Fail:
+		return "FAILED: " + title
+	case beacon.OK:
+		if e.Stage == beacon.BootstrapReady || e.Text != "" {
+			return title
+		}
+	}
+	return ""
+}
+
+// trouble is a reason to stop waiting for a guest that should be running: it
+// says that it failed, or it does not run any more.
+func (s guestState) trouble() error {
+	switch {
+	case s.Failed != nil:
+		return fmt.Errorf("the guest reports a failure in %q: %s", beacon.Title(s.Failed.Stage), orElse(s.Failed.Text, "no reason given"))
+	case s.Ended && s.EndErr != nil:
+		return fmt.Errorf("%w (%s)", s.EndErr, s.lastHeard())
+	case s.Ended:
+		return fmt.Errorf("Windows powered the machine off while it was needed (%s)", s.lastHeard())
+	}
+	return nil
+}
+
+// lastHeard says how far the guest came, for an error.
+func (s guestState) lastHeard() string {
+	if s.Last == nil {
+		return "it never reported a stage on COM1"
+	}
+	return fmt.Sprintf("last heard of: %s %s", strings.TrimSpace(beacon.Title(s.Last.Stage)), s.Last.State)
+}
+
+func orElse(text, otherwise string) string {
+	if text == "" {
+		return otherwise
+	}
+	return text
+}

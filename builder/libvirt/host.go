@@ -1,0 +1,136 @@
+package libvirt
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/wintemplate/packer-plugin-wintemplate/internal/libvirtapi"
+	"github.com/wintemplate/packer-plugin-wintemplate/internal/stepkit"
+)
+
+// libvirtHost is the connection as the steps see it: libvirtapi's, with the
+// console as a plain channel.
+type libvirtHost struct{ *libvirtapi.Conn }
+
+// Listen opens COM1. The channel is closed when the machine stops, or by the
+// returned function.
+func (h libvirtHost) Listen(ctx context.Context, d libvirtapi.Domain) (<-chan libvirtapi.ConsoleLine, func(), error) {
+	console, err := h.Console(ctx, d)
+	if err != nil {
+		return nil, nil, err
+	}
+	return console.Lines(), console.Close, nil
+}
+
+// The kinds of journal entries.
+const (
+	kindDomain  = "domain"  // a definition with its NVRAM
+	kindMachine = "machine" // a running guest
+	kindVolume  = "volume"
+	kindFolder  = "folder"
+)
+
+func domainEntry(uri string, d libvirtapi.Domain) stepkit.Entry {
+	return stepkit.Entry{
+		Kind: kindDomain, Host: uri, Name: d.Name, UUID: d.UUID,
+		Remedy: fmt.Sprintf("virsh -c %s destroy %s; virsh -c %s undefine --nvram %s", uri, d.Name, uri, d.Name),
+	}
+}
+
+func machineEntry(uri string, d libvirtapi.Domain) stepkit.Entry {
+	return stepkit.Entry{
+		Kind: kindMachine, Host: uri, Name: d.Name, UUID: d.UUID,
+		Remedy: fmt.Sprintf("virsh -c %s destroy %s", uri, d.Name),
+	}
+}
+
+func volumeEntry(uri, pool, name string) stepkit.Entry {
+	return stepkit.Entry{
+		Kind: kindVolume, Host: uri, Parent: pool, Name: name,
+		Remedy: fmt.Sprintf("virsh -c %s vol-delete --pool %s %s", uri, pool, name),
+	}
+}
+
+func folderEntry(path string) stepkit.Entry {
+	return stepkit.Entry{Kind: kindFolder, Name: path, Remedy: "rm -r " + path}
+}
+
+// remover is what taking back needs of libvirt.
+type remover interface {
+	LookupDomain(ctx context.Context, name string) (libvirtapi.Domain, error)
+	Destroy(ctx context.Context, d libvirtapi.Domain) error
+	Undefine(ctx context.Context, d libvirtapi.Domain) error
+	LookupVolume(ctx context.Context, pool, name string) (libvirtapi.Volume, error)
+	DeleteVolume(ctx context.Context, v libvirtapi.Volume) error
+}
+
+var _ remover = (*libvirtapi.Conn)(nil)
+
+// removers tell the journal how to take back what a build makes on one libvirt
+// host. What is gone already is a success.
+func removers(h remover) map[string]stepkit.Remover {
+	domain := func(ctx context.Context, e stepkit.Entry, act func(context.Context, libvirtapi.Domain) error) error {
+		d, err := h.LookupDomain(ctx, e.Name)
+		if errors.Is(err, libvirtapi.ErrNotFound) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if d.UUID != e.UUID {
+			return nil // a namesake that somebody else made
+		}
+		return act(ctx, d)
+	}
+	return map[string]stepkit.Remover{
+		kindMachine: func(ctx context.Context, e stepkit.Entry) error {
+			return domain(ctx, e, h.Destroy)
+		},
+		kindDomain: func(ctx context.Context, e stepkit.Entry) error {
+			return domain(ctx, e, func(ctx context.Context, d libvirtapi.Domain) error {
+				if err := h.Destroy(ctx, d); err != nil {
+					return err
+				}
+				return h.Undefine(ctx, d)
+			})
+		},
+		kindVolume: func(ctx context.Context, e stepkit.Entry) error {
+			v, err := h.LookupVolume(ctx, e.Parent, e.Name)
+			if errors.Is(err, libvirtapi.ErrNotFound) {
+				return nil
+			}
+			if err != nil {
+				return err
+			}
+			return h.DeleteVolume(ctx, v)
+		},
+		kindFolder: removeFolder,
+	}
+}
+
+// buildMark is the file in output_directory that says whose unfinished result
+// lies there.
+const buildMark = ".wintemplate-unfinished"
+
+// removeFolder removes a folder. One that holds results goes only while it is
+// still marked as this build's unfinished one: since a build was killed, the
+// user may have put something of value at the same place.
+func removeFolder(_ context.Context, e stepkit.Entry) error {
+	if e.Result {
+		mark, err := os.ReadFile(filepath.Join(e.Name, buildMark))
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if string(mark) != e.UUID {
+			return nil
+		}
+	}
+	return os.RemoveAll(e.Name)
+}

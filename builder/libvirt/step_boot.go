@@ -1,0 +1,90 @@
+package libvirt
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/hashicorp/packer-plugin-sdk/multistep"
+
+	"github.com/wintemplate/packer-plugin-wintemplate/internal/libvirtapi"
+	"github.com/wintemplate/packer-plugin-wintemplate/internal/stepkit"
+)
+
+// starter is what this step asks of libvirt.
+type starter interface {
+	StartPaused(ctx context.Context, d libvirtapi.Domain) error
+	Listen(ctx context.Context, d libvirtapi.Domain) (<-chan libvirtapi.ConsoleLine, func(), error)
+	AwaitOff(ctx context.Context, d libvirtapi.Domain) error
+	Resume(ctx context.Context, d libvirtapi.Domain) error
+}
+
+var _ starter = libvirtHost{}
+
+// stepBoot starts the machine. It is created with its CPUs stopped, the
+// console is opened, and only then it runs: a console opened a few seconds
+// later has lost the boot.
+type stepBoot struct {
+	config *Config
+	now    func() time.Time
+
+	hangUp func()
+	stop   context.CancelFunc
+}
+
+func (s *stepBoot) Title() string { return "Starting the machine" }
+
+func (s *stepBoot) Run(ctx context.Context, bag multistep.StateBag) multistep.StepAction {
+	return stepkit.Run(ctx, bag, s)
+}
+
+func (s *stepBoot) Cleanup(bag multistep.StateBag) { stepkit.Cleanup(bag, s) }
+
+func (s *stepBoot) Do(ctx context.Context, bag multistep.StateBag) error {
+	host, err := hostAs[starter](bag)
+	if err != nil {
+		return err
+	}
+	domain, domainErr := theDomain.Get(bag)
+	ui, uiErr := stepkit.UI.Get(bag)
+	iso, isoErr := theISO.Get(bag)
+	if err := errors.Join(domainErr, uiErr, isoErr); err != nil {
+		return err
+	}
+	// The overlay stands for blocks of exactly this ISO.
+	if err := iso.Check(); err != nil {
+		return err
+	}
+	if _, err := stepkit.Record(bag, s, machineEntry(s.config.LibvirtURI, domain)); err != nil {
+		return err
+	}
+	if err := host.StartPaused(ctx, domain); err != nil {
+		return err
+	}
+	// The watch outlives this step; Undo ends it.
+	watch, stop := context.WithCancel(context.WithoutCancel(ctx))
+	s.stop = stop
+	lines, hangUp, err := host.Listen(watch, domain)
+	if err != nil {
+		return err
+	}
+	s.hangUp = hangUp
+	log := newGuestLog(ui.Say, s.now)
+	go log.follow(lines)
+	go log.await(watch, func(ctx context.Context) error { return host.AwaitOff(ctx, domain) })
+	theGuestLog.Put(bag, log)
+	return host.Resume(ctx, domain)
+}
+
+// Undo hangs up the console; the machine itself is in the journal.
+func (s *stepBoot) Undo(context.Context, multistep.StateBag) error {
+	if s.stop != nil {
+		s.stop()
+		s.stop = nil
+	}
+	if s.hangUp != nil {
+		s.hangUp()
+		s.hangUp = nil
+	}
+	return nil
+}

@@ -1,0 +1,91 @@
+package libvirt
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/hashicorp/packer-plugin-sdk/multistep"
+
+	"github.com/wintemplate/packer-plugin-wintemplate/internal/diskcheck"
+	"github.com/wintemplate/packer-plugin-wintemplate/internal/handoff"
+	"github.com/wintemplate/packer-plugin-wintemplate/internal/stepkit"
+)
+
+// diskChecker reads a disk image without booting it.
+type diskChecker func(ctx context.Context, path string, want diskcheck.Expect) (*diskcheck.Report, error)
+
+// stepCheckDisk looks whether the disk is the template that it should be. It
+// never takes the guest's word.
+type stepCheckDisk struct {
+	config *Config
+	check  diskChecker
+}
+
+func (s *stepCheckDisk) Title() string { return "Checking the sealed disk" }
+
+func (s *stepCheckDisk) Run(ctx context.Context, bag multistep.StateBag) multistep.StepAction {
+	return stepkit.Run(ctx, bag, s)
+}
+
+func (s *stepCheckDisk) Cleanup(bag multistep.StateBag) { stepkit.Cleanup(bag, s) }
+
+func (s *stepCheckDisk) Do(ctx context.Context, bag multistep.StateBag) error {
+	plan, planErr := thePlan.Get(bag)
+	out, outErr := theResult.Get(bag)
+	cert, certErr := theCertificate.Get(bag)
+	log, logErr := theGuestLog.Get(bag)
+	ui, uiErr := stepkit.UI.Get(bag)
+	if err := errors.Join(planErr, outErr, certErr, logErr, uiErr); err != nil {
+		return err
+	}
+	state, _ := log.Now()
+	want := diskcheck.Expect{
+		Firmware:          string(plan.Firmware),
+		Server:            plan.Product.Server,
+		CloudbaseInit:     wantsCloudbaseInit(plan, state),
+		CertificateSHA256: cert.Hex(),
+	}
+	if plan.Answers.BuildAccount != nil {
+		want.Account = plan.Answers.BuildAccount.Name
+	}
+	report, err := s.check(ctx, out.Path, want)
+	if err != nil {
+		return err
+	}
+	if err := report.Err(); err != nil {
+		return err
+	}
+	ui.Say(fmt.Sprintf("The disk holds %d of %d things it was checked for", good(report), len(report.Findings)))
+	theReport.Put(bag, report)
+	return nil
+}
+
+// wantsCloudbaseInit says whether the template is meant to have cloudbase-init.
+// What provisioners were told is not known here; but its installer in the
+// payload, and its operations among the beacons, say so.
+func wantsCloudbaseInit(plan *Plan, state guestState) bool {
+	for _, p := range plan.Files.Payload {
+		name := strings.ToLower(p.Name)
+		if strings.HasPrefix(name, "cloudbaseinit") && strings.HasSuffix(name, ".msi") {
+			return true
+		}
+	}
+	for stage := range state.Reached {
+		if strings.HasPrefix(stage, "guest.cloudbase") {
+			return true
+		}
+	}
+	return false
+}
+
+func good(r *diskcheck.Report) int {
+	n := 0
+	for _, f := range r.Findings {
+		if f.Severity == handoff.OK {
+			n++
+		}
+	}
+	return n
+}

@@ -1,0 +1,135 @@
+package libvirt
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+
+	"github.com/hashicorp/packer-plugin-sdk/multistep"
+	"github.com/hashicorp/packer-plugin-sdk/multistep/commonsteps"
+
+	"github.com/wintemplate/packer-plugin-wintemplate/internal/stepkit"
+)
+
+// downloads are the SDK's download steps for everything that is remote or has
+// a checksum to be verified. A local file without one is used as it is.
+func downloads(c *Config) []multistep.Step {
+	var steps []multistep.Step
+	if len(c.ISOUrls) > 1 || isRemote(c.ISOUrls[0]) || c.ISOChecksum != "none" {
+		steps = append(steps, &commonsteps.StepDownload{
+			Description: "the Windows ISO", ResultKey: isoKey.Name(), Url: c.ISOUrls,
+			Checksum: c.ISOChecksum, TargetPath: c.TargetPath, Extension: c.TargetExtension,
+		})
+	}
+	if isRemote(c.DriversISOURL) || c.DriversISOChecksum != "" && c.DriversISOChecksum != "none" {
+		steps = append(steps, &commonsteps.StepDownload{
+			Description: "the drivers ISO", ResultKey: driversKey.Name(), Url: []string{c.DriversISOURL},
+			Checksum: c.DriversISOChecksum, Extension: "iso",
+		})
+	}
+	for i, source := range c.Payload {
+		if isRemote(source) || localPath(source) != source {
+			steps = append(steps, &commonsteps.StepDownload{
+				Description: payloadName(source), ResultKey: payloadKey(i).Name(), Url: []string{source},
+			})
+		}
+	}
+	return steps
+}
+
+// Where the download steps leave their files.
+var (
+	isoKey     = stepkit.NewKey[string]("iso_path", "StepDownload")
+	driversKey = stepkit.NewKey[string]("wintemplate.drivers_path", "StepDownload")
+)
+
+func payloadKey(i int) stepkit.Key[string] {
+	return stepkit.NewKey[string](fmt.Sprintf("wintemplate.payload_path.%d", i), "StepDownload")
+}
+
+// theDraft is the plan made before downloading, when all media are local.
+var theDraft = stepkit.NewKey[*Plan]("wintemplate.draft", "stepOpenMedia")
+
+// stepPlan makes the plan that the build follows, now that all media are here
+// and verified.
+type stepPlan struct {
+	config *Config
+	discs  discReader
+	space  func(path string) (uint64, error)
+}
+
+func (s *stepPlan) Title() string { return "" }
+
+func (s *stepPlan) Run(ctx context.Context, bag multistep.StateBag) multistep.StepAction {
+	return stepkit.Run(ctx, bag, s)
+}
+
+func (s *stepPlan) Cleanup(bag multistep.StateBag) { stepkit.Cleanup(bag, s) }
+
+func (s *stepPlan) Do(ctx context.Context, bag multistep.StateBag) error {
+	in, err := theInputs.Get(bag)
+	if err != nil {
+		return err
+	}
+	ui, err := stepkit.UI.Get(bag)
+	if err != nil {
+		return err
+	}
+	from, err := s.files(bag)
+	if err != nil {
+		return err
+	}
+	plan, err := resolve(s.config, in, from, s.discs)
+	if err != nil {
+		return err
+	}
+	if _, checked := theDraft.Lookup(bag); !checked {
+		pool, err := thePool.Get(bag)
+		if err != nil {
+			return err
+		}
+		facts, err := theHostFacts.Get(bag)
+		if err != nil {
+			return err
+		}
+		if err := errors.Join(checkSpace(s.config, plan, pool, facts, s.space)...); err != nil {
+			return err
+		}
+	}
+	thePlan.Put(bag, plan)
+	ui.Say(fmt.Sprintf("Installing %s: %s (image %d, build %d, %s), %s, %s",
+		plan.Product.Name, plan.Image.EditionID, plan.Image.Index, plan.Image.Build, plan.Language, plan.Firmware, plan.DiskBus))
+	for _, w := range plan.Warnings {
+		ui.Say("Warning: " + w)
+	}
+	return nil
+}
+
+// files are the inputs: downloaded where they were, local otherwise.
+func (s *stepPlan) files(bag multistep.StateBag) (files, error) {
+	var out files
+	var problems []error
+	pick := func(field string, key stepkit.Key[string], source string) string {
+		path, ok := key.Lookup(bag)
+		if !ok {
+			path = localPath(source)
+		}
+		abs, err := filepath.Abs(path)
+		if err == nil {
+			err = checkRegular(abs)
+		}
+		if err != nil {
+			problems = append(problems, fmt.Errorf("%s: %w", field, err))
+		}
+		return abs
+	}
+	out.ISO = pick("iso_url", isoKey, s.config.ISOUrls[0])
+	out.Drivers = pick("drivers_iso_url", driversKey, s.config.DriversISOURL)
+	for i, source := range s.config.Payload {
+		out.Payload = append(out.Payload, payloadFile{
+			Name: payloadName(source), Path: pick("payload", payloadKey(i), source),
+		})
+	}
+	return out, errors.Join(problems...)
+}
