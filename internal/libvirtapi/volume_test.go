@@ -1,3 +1,5 @@
+//go:build linux
+
 package libvirtapi_test
 
 import (
@@ -138,6 +140,37 @@ func TestCompactVolume(t *testing.T) {
 	}
 	if info.Backing != "" || info.Details.Data.Compat != "1.1" {
 		t.Errorf("%+v", info)
+	}
+}
+
+// A build that is interrupted while the host compacts can take the half-made volume back, as soon as the host is done.
+func TestCompactGivenUp(t *testing.T) {
+	c := libvirttest.Connect(t)
+	pool, dir := libvirttest.Pool(t)
+	fat := filepath.Join(dir, "fat.qcow2")
+	qemuImg(t, "create", "-q", "-f", "qcow2", fat, "2G")
+	qemuIO(t, fat, "write -P 0x22 0 700M")
+	if _, err := c.RefreshPool(t.Context(), pool); err != nil {
+		t.Fatal(err)
+	}
+	src, err := c.LookupVolume(t.Context(), pool, "fat.qcow2")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	defer cancel()
+	if _, err := c.CompactVolume(ctx, src, pool, libvirtapi.VolumeSpec{Name: "small.qcow2", Format: "qcow2"}); !errors.Is(err, context.DeadlineExceeded) {
+		t.Fatalf("not given up: %v", err)
+	}
+	v, err := c.LookupVolume(t.Context(), pool, "small.qcow2")
+	if err != nil {
+		t.Fatalf("what is half made must be found: %v", err)
+	}
+	if err := c.DeleteVolume(within(t, 60*time.Second), v); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "small.qcow2")); err == nil {
+		t.Error("it is still there")
 	}
 }
 
