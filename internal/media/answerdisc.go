@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path"
 	"path/filepath"
 	"strings"
 	"time"
@@ -99,8 +98,10 @@ func checkDiscFiles(files []DiscFile) error {
 			problem = fmt.Sprintf("is there twice (%s), whatever the case", other)
 		}
 		seen[key] = f.Path
-		for dir := path.Dir(key); dir != "."; dir = path.Dir(dir) {
-			dirs[dir] = true
+		for i := range key {
+			if key[i] == '/' {
+				dirs[key[:i]] = true
+			}
 		}
 		if problem != "" {
 			errs = append(errs, fmt.Errorf("file %q for the disc %s", f.Path, problem))

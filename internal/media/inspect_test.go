@@ -1,0 +1,239 @@
+package media_test
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/wintemplate/packer-plugin-wintemplate/internal/media"
+	"github.com/wintemplate/packer-plugin-wintemplate/internal/media/mediatest"
+	"github.com/wintemplate/packer-plugin-wintemplate/internal/media/wim"
+)
+
+func inspect(t *testing.T, spec media.DiscSpec) *media.Facts {
+	t.Helper()
+	facts, err := open(t, mediatest.Build(t, spec)).Inspect()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return facts
+}
+
+func open(t testing.TB, path string) *media.Image {
+	t.Helper()
+	image, closer, err := media.OpenFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { closer.Close() })
+	return image
+}
+
+func TestInspect(t *testing.T) {
+	f := inspect(t, mediatest.Spec(mediatest.Server2022Eval()))
+	if f.Label != "SSS_X64FREE_EN-US_DV9" || f.InstallPath != "sources/install.wim" || f.Build != 20348 || f.Architecture != "amd64" {
+		t.Errorf("facts: %+v", f)
+	}
+	if !f.BIOS || !f.UEFI {
+		t.Errorf("BIOS %t, UEFI %t: the catalogue has both", f.BIOS, f.UEFI)
+	}
+	if diff := cmp.Diff([]string{"en-US"}, f.UILanguages); diff != "" {
+		t.Errorf("UI languages: %s", diff)
+	}
+	if f.Channel != media.ChannelEvaluation {
+		t.Errorf("channel %q", f.Channel)
+	}
+	want := media.BootFacts{
+		Prompt: true, File: "efi/microsoft/boot/efisys.bin",
+		Signers: []string{mediatest.CA2011}, LoaderSigners: []string{mediatest.CA2011},
+	}
+	if diff := cmp.Diff(want, f.Boot); diff != "" {
+		t.Errorf("boot: %s", diff)
+	}
+	if len(f.Images) != 4 || len(f.BootImages) != 2 {
+		t.Fatalf("%d images, %d boot images", len(f.Images), len(f.BootImages))
+	}
+	wantImage := media.WindowsImage{
+		Index: 2, Name: "Windows Server 2022 SERVERSTANDARD", Description: "Windows Server 2022 SERVERSTANDARD",
+		DisplayName: "Windows Server 2022 Standard Evaluation (Desktop Experience)", DisplayDescription: "Windows Server 2022",
+		Flags: "ServerStandardEval", EditionID: "ServerStandardEval", InstallationType: "Server",
+		ProductName: "Microsoft® Windows® Operating System", Architecture: "amd64", Languages: []string{"en-US"}, DefaultLanguage: "en-US",
+		Major: 10, Build: 20348, ServicePackBuild: 587, TotalBytes: 9 << 30, Evaluation: true,
+	}
+	if diff := cmp.Diff(wantImage, f.Images[1]); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestChannel(t *testing.T) {
+	retail := mediatest.Windows11("ko-KR")
+	for name, c := range map[string]struct {
+		eicfg  string
+		images []wim.Image
+		want   media.Channel
+	}{
+		"evaluation by edition id": {"", mediatest.Server2022Eval(), media.ChannelEvaluation},
+		"no ei.cfg":                {"", retail, media.ChannelUnknown},
+		"volume":                   {"[EditionID]\r\n\r\n[Channel]\r\nVolume\r\n\r\n[VL]\r\n1\r\n", retail, media.ChannelVolume},
+		"retail":                   {"[Channel]\r\nRetail\r\n[VL]\r\n0\r\n", retail, media.ChannelRetail},
+		"oem":                      {"[Channel]\nOEM\n", retail, media.ChannelOEM},
+		"vl alone":                 {"[EditionID]\n[Channel]\n[VL]\n1\n", retail, media.ChannelVolume},
+		"UTF-16":                   {"\xff\xfe[\x00C\x00h\x00a\x00n\x00n\x00e\x00l\x00]\x00\n\x00O\x00E\x00M\x00", retail, media.ChannelOEM},
+	} {
+		t.Run(name, func(t *testing.T) {
+			spec := mediatest.Spec(c.images)
+			if c.eicfg != "" {
+				spec.Files = append(spec.Files, media.BytesFile("sources/ei.cfg", []byte(c.eicfg)))
+			}
+			if got := inspect(t, spec).Channel; got != c.want {
+				t.Errorf("channel %q, want %q", got, c.want)
+			}
+		})
+	}
+}
+
+// without gives the spec without a file.
+func without(spec media.DiscSpec, path string) media.DiscSpec {
+	var kept []media.DiscFile
+	for _, f := range spec.Files {
+		if f.Path != path {
+			kept = append(kept, f)
+		}
+	}
+	spec.Files = kept
+	return spec
+}
+
+func TestSplitAndESD(t *testing.T) {
+	images := mediatest.Server2022Eval()
+	split := mediatest.WIM(images...)
+	split[0x2a] = 3 // parts
+	base := without(mediatest.Spec(images), "sources/install.wim")
+	part := func(name string) media.DiscFile { return media.BytesFile("sources/"+name, split) }
+	with := func(files ...media.DiscFile) media.DiscSpec {
+		spec := base
+		spec.Files = append(append([]media.DiscFile{}, base.Files...), files...)
+		return spec
+	}
+	if f := inspect(t, with(part("install.swm"), part("install2.swm"), part("install3.swm"))); f.InstallPath != "sources/install.swm" || len(f.Images) != 4 {
+		t.Errorf("split: %s, %d images", f.InstallPath, len(f.Images))
+	}
+	_, err := open(t, mediatest.Build(t, with(part("install.swm"), part("install2.swm")))).Inspect()
+	if err == nil || !strings.Contains(err.Error(), "install3.swm") {
+		t.Errorf("a missing part: %v", err)
+	}
+	if f := inspect(t, with(part("INSTALL.ESD"))); f.InstallPath != "sources/install.esd" {
+		t.Errorf("esd: %s", f.InstallPath)
+	}
+}
+
+func TestNotWindows(t *testing.T) {
+	dir := t.TempDir()
+	write := func(name string, b []byte) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	iso := make([]byte, 64<<10)
+	copy(iso[16*2048:], "\x01CD001\x01")
+	copy(iso[16*2048+40:], "Debian 12.5.0 amd64 n           ")
+	copy(iso[17*2048:], "\xffCD001\x01")
+	for name, c := range map[string]struct {
+		content []byte
+		want    string
+	}{
+		"empty":   {nil, "the file is empty"},
+		"html":    {[]byte("\r\n<!DOCTYPE html><html>Sign in</html>"), "web page"},
+		"qcow2":   {append([]byte("QFI\xfb"), make([]byte, 4096)...), "qcow2"},
+		"wim":     {mediatest.WIM(mediatest.Windows11("en-US")...), "a WIM"},
+		"debian":  {iso, `"Debian 12.5.0 amd64 n"`},
+		"garbage": {bytes.Repeat([]byte("x"), 1<<20), "no UDF volume"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, _, err := media.OpenFile(write(name, c.content))
+			var not *media.NotWindowsError
+			if !errors.As(err, &not) || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), name) {
+				t.Errorf("%v; want a NotWindowsError with the path and %q", err, c.want)
+			}
+		})
+	}
+	t.Run("UDF without Windows", func(t *testing.T) {
+		spec := media.DiscSpec{Label: "HOLIDAY", Files: []media.DiscFile{media.BytesFile("film.ts", []byte("film"))}}
+		_, err := open(t, mediatest.Build(t, spec)).Inspect()
+		var not *media.NotWindowsError
+		if !errors.As(err, &not) || !strings.Contains(err.Error(), "HOLIDAY") || !strings.Contains(err.Error(), "install.wim") {
+			t.Error(err)
+		}
+	})
+	t.Run("two architectures", func(t *testing.T) {
+		spec := media.DiscSpec{Label: "ESD-ISO", Files: []media.DiscFile{media.BytesFile("x64/sources/install.esd", nil)}}
+		if _, err := open(t, mediatest.Build(t, spec)).Inspect(); err == nil || !strings.Contains(err.Error(), "two architectures") {
+			t.Error(err)
+		}
+	})
+}
+
+func TestTruncated(t *testing.T) {
+	whole, err := os.ReadFile(mediatest.Build(t, mediatest.Spec(mediatest.Server2022Eval())))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, size := range []int{64 << 10, 600 << 10, len(whole) / 2, len(whole) - 8<<10} {
+		_, err := media.Open(bytes.NewReader(whole[:size]), int64(size))
+		var truncated *media.TruncatedError
+		if !errors.As(err, &truncated) || truncated.Size != int64(size) {
+			t.Errorf("%d of %d bytes: %v", size, len(whole), err)
+		}
+	}
+}
+
+// counting counts what is read.
+type counting struct {
+	io.ReaderAt
+	bytes, reads int64
+}
+
+func (c *counting) ReadAt(b []byte, off int64) (int, error) {
+	c.bytes += int64(len(b))
+	c.reads++
+	return c.ReaderAt.ReadAt(b, off)
+}
+
+func TestInspectReadsLittle(t *testing.T) {
+	path := mediatest.Build(t, mediatest.Spec(mediatest.Windows11("ja-JP"), media.DiscFile{
+		Path: "sources/large.wim", Size: 3 << 30,
+		Open: func() (io.ReadCloser, error) { return io.NopCloser(io.LimitReader(zeros{}, 3<<30)), nil },
+	}))
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &counting{ReaderAt: f}
+	image, err := media.Open(r, info.Size())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := image.Inspect(); err != nil {
+		t.Fatal(err)
+	}
+	if r.bytes > 1<<20 {
+		t.Errorf("%d bytes in %d reads, at most 1 MiB is allowed", r.bytes, r.reads)
+	}
+}
+
+type zeros struct{}
+
+func (zeros) Read(b []byte) (int, error) { clear(b); return len(b), nil }
