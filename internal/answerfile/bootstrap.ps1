@@ -91,7 +91,8 @@ function Get-Value($Object, [string]$Name, $Default) {
 }
 
 function Get-List($Object, [string]$Name) {
-    # A list of the parameters; a null one has no items.
+    # A list of the parameters; a null one has no items. Callers put it in @(),
+    # since a function's array of one item comes out as that item.
     if ($null -eq $Object.PSObject.Properties[$Name]) { return @() }
     @($Object.$Name | Where-Object { $null -ne $_ })
 }
@@ -147,7 +148,7 @@ function Install-Stage($Parameters, [string]$Name) {
         if ($installer.stage -ne $Name) { continue }
         $file = Get-DiscFile $installer.path $installer.sha256
         $leaf = Split-Path -Leaf $file
-        $arguments = (Get-List $installer 'arguments') -join ' '
+        $arguments = @(Get-List $installer 'arguments') -join ' '
         $program = $file
         if ($leaf -like '*.msi') {
             $program = 'msiexec.exe'
@@ -160,11 +161,11 @@ function Install-Stage($Parameters, [string]$Name) {
             if ($code -ne 1618 -or $try -ge 20) { break }
             Start-Sleep -Seconds 30
         }
-        $good = Get-List $installer 'success_codes'
+        $good = @(Get-List $installer 'success_codes')
         if ($good.Count -eq 0) { $good = @(0, 3010, 1641) }
         if ($good -notcontains $code) { throw "$leaf ended with code $code" }
         if ($code -eq 3010 -or $code -eq 1641) { Send-Beacon 'info' "$leaf wants a restart" }
-        Wait-Services $leaf (Get-List $installer 'services')
+        Wait-Services $leaf @(Get-List $installer 'services')
     }
 }
 
@@ -190,7 +191,7 @@ function Import-Publishers($Parameters) {
 function Invoke-Commands($Parameters) {
     # The user's own commands may hold secrets: only their numbers are told.
     $number = 0
-    $commands = Get-List $Parameters 'commands'
+    $commands = @(Get-List $Parameters 'commands')
     foreach ($line in $commands) {
         $number++
         $what = "first_logon_commands $number of $($commands.Count)"
@@ -202,7 +203,7 @@ function Invoke-Commands($Parameters) {
 function Set-Proxy($Parameters) {
     $proxy = Get-Value $Parameters 'proxy' $null
     if ($null -eq $proxy) { return }
-    $bypass = (Get-List $proxy 'bypass') -join ';'
+    $bypass = @(Get-List $proxy 'bypass') -join ';'
     if ($bypass) {
         & netsh.exe winhttp set proxy "proxy-server=$($proxy.server)" "bypass-list=$bypass"
     } else {
@@ -367,16 +368,16 @@ function Write-Marker($Parameters) {
 }
 
 function Test-Administrator {
-    $identity = [System.Security.Principal.WindowsIdentity]::GetCurrent()
-    $principal = New-Object -TypeName System.Security.Principal.WindowsPrincipal -ArgumentList $identity
-    $principal.IsInRole([System.Security.Principal.WindowsBuiltInRole]::Administrator)
+    # fltmc.exe answers elevated administrators only.
+    $null = & fltmc.exe
+    $LASTEXITCODE -eq 0
 }
 
 try {
     $null = New-Item -ItemType Directory -Path $Work -Force
     Enter-Stage 'bootstrap' # the host raises the network adapter's link at this line
     Set-Power
-    if (-not [Environment]::Is64BitProcess) { throw 'this PowerShell is a 32-bit process' }
+    if ($env:PROCESSOR_ARCHITECTURE -eq 'x86') { throw 'this PowerShell is a 32-bit process' }
     if (-not (Test-Administrator)) { throw 'the account that logged on is no elevated administrator' }
     $parameters = Read-Parameters
 
