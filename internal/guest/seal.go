@@ -12,13 +12,14 @@ import (
 type Revert struct {
 	ID string `json:"id"`
 	// Kind is registry-value, registry-key, firewall-rule, winrm-listener,
-	// certificate or folder.
+	// wsman-item, service, certificate or folder. What wsman-item and service
+	// were before the build lies in bootstrap.before.json.
 	Kind string `json:"kind"`
 	Key  string `json:"key"`  // HKLM\SOFTWARE\…
 	Name string `json:"name"` // of the value, rule, folder; thumbprints are found by CertificateSHA256
 	Type string `json:"type"` // REG_DWORD or REG_SZ
-	// Restore is true when Data is to be written, false when the thing is to
-	// be absent.
+	// Restore is true when Data is to be written where the value is there,
+	// false when the thing is to be absent.
 	Restore bool   `json:"restore"`
 	Data    string `json:"data"`
 	// Late ones are undone after sysprep, when the connection goes.

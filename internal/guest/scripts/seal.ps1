@@ -3,11 +3,14 @@ $scripts = "$env:SystemRoot\Setup\Scripts"
 $windows = 'HKLM:\SOFTWARE\Microsoft\Windows\CurrentVersion'
 
 function ConvertTo-ProviderPath([string]$Key) {
-    $Key -replace '^HKLM\\', 'Registry::HKEY_LOCAL_MACHINE\' -replace '^HKU\\', 'Registry::HKEY_USERS\' -replace '^HKCU\\', 'Registry::HKEY_CURRENT_USER\'
+    $Key -replace '^HKLM:?\\', 'Registry::HKEY_LOCAL_MACHINE\' -replace '^HKU\\', 'Registry::HKEY_USERS\' -replace '^HKCU\\', 'Registry::HKEY_CURRENT_USER\'
 }
 
 function Remove-IfThere([string[]]$Path) {
-    foreach ($p in $Path) { if (Test-Path -LiteralPath $p) { Remove-Item -LiteralPath $p -Recurse -Force } }
+    foreach ($p in $Path) {
+        $p = ConvertTo-ProviderPath -Key $p
+        if (Test-Path -LiteralPath $p) { Remove-Item -LiteralPath $p -Recurse -Force }
+    }
 }
 
 function Remove-RegistryValue([string]$Key, [string]$Name) {
@@ -18,7 +21,8 @@ function Remove-RegistryValue([string]$Key, [string]$Name) {
 function Undo-RegistryValue($s) {
     $key = ConvertTo-ProviderPath -Key $s.key
     if (-not $s.restore) { Remove-RegistryValue -Key $key -Name $s.name; return }
-    if (-not (Test-Path -LiteralPath $key)) { New-Item -Path $key -Force | Out-Null }
+    $k = Get-Item -LiteralPath $key -ErrorAction SilentlyContinue
+    if ($null -eq $k -or @($k.Property) -notcontains $s.name) { return }
     $type = 'String'
     $data = "$($s.data)"
     if ($s.type -eq 'REG_DWORD') { $type = 'DWord'; $data = [int]$s.data }
@@ -49,12 +53,37 @@ function Remove-BuildCertificate([string]$Sha256) {
     }
 }
 
+function Get-Before([string]$Id) {
+    if ($null -eq $script:before) { throw "$($Parameters.folder)\bootstrap.before.json is not there, so what $Id was before the build is not known" }
+    $script:before
+}
+
+function Undo-WSManItem($s) {
+    # A connection may have become Public in the meantime, and then WinRM refuses to be configured.
+    Get-NetConnectionProfile -ErrorAction SilentlyContinue | Where-Object { "$($_.NetworkCategory)" -eq 'Public' } | Set-NetConnectionProfile -NetworkCategory Private
+    $value = (Get-Before -Id $s.id).wsman.($s.name)
+    $uri = 'winrm/config'
+    $name = $s.name
+    if ($name -like 'Shell\*') { $uri = 'winrm/config/winrs'; $name = $name.Substring(6) }
+    Set-WSManInstance -ResourceURI $uri -ValueSet @{ $name = "$value" } | Out-Null
+}
+
+function Undo-Service($s) {
+    $b = Get-Before -Id $s.id
+    $start = switch ([int]$b.winrm_start) { 2 { 'auto' } 3 { 'demand' } 4 { 'disabled' } default { throw "the start type $($b.winrm_start) of $($s.name) before the build is none" } }
+    if ($start -eq 'auto' -and $b.winrm_delayed) { $start = 'delayed-auto' }
+    & sc.exe config $s.name start= $start | Out-Null
+    if ($LASTEXITCODE -ne 0) { throw "sc.exe config $($s.name) ended with $LASTEXITCODE" }
+}
+
 function Undo-Setting($s) {
     switch ($s.kind) {
         'registry-value' { Undo-RegistryValue $s }
         'registry-key' { Remove-IfThere -Path (ConvertTo-ProviderPath -Key $s.key) }
         'firewall-rule' { Get-NetFirewallRule -Name $s.name -ErrorAction SilentlyContinue | Remove-NetFirewallRule }
         'winrm-listener' { Remove-Listener -Transport $s.name }
+        'wsman-item' { Undo-WSManItem $s }
+        'service' { Undo-Service $s }
         'certificate' { if ($Parameters.certificate_sha256 -ne '') { Remove-BuildCertificate -Sha256 $Parameters.certificate_sha256 } }
         'folder' { Remove-IfThere -Path $s.name }
         default { throw "the setting $($s.id) is of the unknown kind $($s.kind)" }
@@ -164,7 +193,9 @@ function Close-Build {
             { foreach ($s in @($Parameters.reverts | Where-Object { $_.late -and $_.kind -ne 'registry-value' -and $_.kind -ne 'folder' })) { Undo-Setting $s } },
             { if ($Parameters.winrm) { Stop-Service -Name 'WinRM' -Force } },
             { foreach ($s in @($Parameters.reverts | Where-Object { $_.late -and $_.kind -eq 'registry-value' })) { Undo-Setting $s } },
-            { if ($Parameters.account -ne '') { Remove-BuildAccount -Name $Parameters.account } })) {
+            { if ($Parameters.account -ne '') { Remove-BuildAccount -Name $Parameters.account } },
+            { foreach ($s in @($Parameters.reverts | Where-Object { $_.late -and $_.kind -eq 'folder' })) { Undo-Setting $s } },
+            { Remove-IfThere -Path $Parameters.folder })) {
         try { & $step } catch { $errors += "$_" }
     }
     $errors
@@ -176,6 +207,10 @@ if (-not (Test-Path -Path Variable:WintemplateTask)) {
 try {
     Send-Beacon -Stage 'seal' -State 'start'
     Enter-Stage -Name 'revert'
+    $script:before = $null
+    if (Test-Path -LiteralPath "$($Parameters.folder)\bootstrap.before.json") {
+        $script:before = ConvertFrom-Json -InputObject "$(Get-Content -LiteralPath "$($Parameters.folder)\bootstrap.before.json" -Raw)"
+    }
     if (@(Get-Process -Name 'sysprep' -ErrorAction SilentlyContinue).Count -gt 0) {
         Stop-Operation -Code 'sysprep-running' -Message 'another sysprep.exe runs; wait until it has ended'
     }
@@ -218,8 +253,6 @@ try {
     # First the shutdown, in 30 seconds, in which the registry reaches the disk; then this task, whose end may end this script.
     & shutdown.exe /s /t 30 /f /d p:2:4 | Out-Null
     if ($LASTEXITCODE -notin 0, 1115, 1190) { Stop-Operation -Code 'shutdown' -Message "shutdown.exe /s ended with $LASTEXITCODE" }
-    foreach ($s in @($Parameters.reverts | Where-Object { $_.late -and $_.kind -eq 'folder' })) { Undo-Setting $s }
-    Remove-IfThere -Path $Parameters.folder
     Get-ScheduledTask -TaskName 'wintemplate-*' -ErrorAction SilentlyContinue | Unregister-ScheduledTask -Confirm:$false
     Complete-Operation -Result @{ image_state = $state; reverted = $reverted }
 } catch {

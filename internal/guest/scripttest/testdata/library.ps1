@@ -106,7 +106,7 @@ New-Stub Get-ScheduledTask {
     $found | ForEach-Object { [pscustomobject]@{ TaskName = $_; State = $global:Tasks[$_] } }
 }
 New-Stub Get-ScheduledTaskInfo { [pscustomobject]@{ LastTaskResult = [uint32]267009 } }
-New-Stub Unregister-ScheduledTask { foreach ($n in @($TaskName)) { $global:Tasks.Remove($n) } }
+New-Stub Unregister-ScheduledTask { foreach ($n in @(@($InputObject | Where-Object { $_ } | ForEach-Object { $_.TaskName }) + $TaskName | Where-Object { $_ })) { $global:Tasks.Remove($n) } }
 New-Stub Get-NetFirewallRule {
     $found = @($global:Rules | Where-Object { $_ -in $Name })
     if ($found.Count -eq 0) { Write-Error "No MSFT_NetFirewallRule objects found with property 'InstanceID' equal to '$Name'." }
@@ -116,8 +116,12 @@ New-Stub Remove-NetFirewallRule { $global:Rules = @() }
 New-Stub Remove-WSManInstance {
     if ($global:WSManFails) { throw 'WinRM firewall exception will not work since one of the network connection types on this machine is set to Public. 2150859113' }
     $global:Listeners = @()
-    Remove-Item -LiteralPath 'HKLM:\SOFTWARE\Microsoft\Windows\CurrentVersion\WSMAN\Listener\*+HTTPS' -Recurse -Force -ErrorAction SilentlyContinue
+    Remove-Item -LiteralPath 'Registry::HKEY_LOCAL_MACHINE\SOFTWARE\Microsoft\Windows\CurrentVersion\WSMAN\Listener\*+HTTPS' -Recurse -Force -ErrorAction SilentlyContinue
 }
+New-Stub Get-NetConnectionProfile { $global:Profiles | ForEach-Object { [pscustomobject]@{ NetworkCategory = $_ } } }
+New-Stub Set-NetConnectionProfile { $global:Profiles = @('Private') }
+$global:Profiles = @('Private')
+New-Stub Set-WSManInstance { if ($global:Profiles -contains 'Public') { throw '2150859113' } }
 New-Stub Get-LocalUser {
     if ($global:Users.ContainsKey("$Name")) { [pscustomobject]@{ Name = "$Name"; SID = $global:Users["$Name"] } } else { Write-Error "User $Name was not found." }
 }

@@ -1,0 +1,265 @@
+package guest_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/wintemplate/packer-plugin-wintemplate/internal/guest"
+	"github.com/wintemplate/packer-plugin-wintemplate/internal/guest/scripttest"
+)
+
+const (
+	winlogonKey = `HKLM\SOFTWARE\Microsoft\Windows NT\CurrentVersion\Winlogon`
+	auKey       = `HKLM\SOFTWARE\Policies\Microsoft\Windows\WindowsUpdate\AU`
+	policyKey   = `HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion\Policies\System`
+	spkKey      = `HKLM\SOFTWARE\Microsoft\Windows NT\CurrentVersion\SoftwareProtectionPlatform\Activation`
+)
+
+// aBuild is a machine as the bootstrap and the blocks left it, in a task.
+const aBuild = `
+$global:WintemplateTask = 'C:\ProgramData\wintemplate\tasks\seal-1'
+New-Item -ItemType Directory -Path $global:WintemplateTask -Force | Out-Null
+Set-File "$global:WintemplateTask\release"
+Set-File 'C:\ProgramData\wintemplate\bootstrap.before.json' '{"version":1,"winrm_start":2,"winrm_delayed":true,"wsman":{"MaxTimeoutms":"60000","Shell\\MaxMemoryPerShellMB":"1024"}}'
+$global:Tasks['wintemplate-seal-1'] = 'Running'
+$global:Rules = @('wintemplate-winrm')
+$global:Users = @{ Administrator = 'S-1-5-21-1-2-3-500'; builder = 'S-1-5-21-1-2-3-1001' }
+$global:Cim['Win32_UserProfile'] = [pscustomobject]@{ SID = 'S-1-5-21-1-2-3-1001' }
+$global:Running = @('WinRM')
+Set-Reg 'HKLM:\SOFTWARE\Microsoft\Windows\CurrentVersion\Setup\State' ImageState 'IMAGE_STATE_COMPLETE'
+Set-Reg 'HKLM:\SOFTWARE\Microsoft\Windows NT\CurrentVersion\Winlogon' AutoAdminLogon '1'
+Set-Reg 'HKLM:\SOFTWARE\Microsoft\Windows NT\CurrentVersion\Winlogon' DefaultPassword 'secret'
+Set-Reg 'HKLM:\SOFTWARE\Microsoft\Windows NT\CurrentVersion\Winlogon' Shell 'explorer.exe'
+Set-Reg 'HKLM:\SECURITY\Policy\Secrets\DefaultPassword\CurrVal' x 'y'
+Set-Reg 'HKLM:\SOFTWARE\Microsoft\Windows\CurrentVersion\Run' UnattendSomething 'x'
+Set-Reg 'HKLM:\SOFTWARE\Policies\Microsoft\Windows\WindowsUpdate\AU' NoAutoUpdate 1 DWord
+Set-Reg 'HKLM:\SOFTWARE\Microsoft\Windows\CurrentVersion\Policies\System' LocalAccountTokenFilterPolicy 1 DWord
+Set-Reg 'HKLM:\SOFTWARE\Microsoft\Windows NT\CurrentVersion\SoftwareProtectionPlatform\Activation' Manual 1 DWord
+Set-Reg 'HKLM:\SYSTEM\CurrentControlSet\Control\Network\NewNetworkWindowOff' x 1
+Set-Reg 'HKLM:\SYSTEM\Setup' UnattendFile 'C:\x.xml'
+Set-Reg 'HKLM:\SOFTWARE\Microsoft\Windows\CurrentVersion\WSMAN\Listener\*+HTTPS' Port 5986 DWord
+Set-Reg 'HKLM:\SOFTWARE\Cloudbase Solutions\Cloudbase-Init\i-1\Plugins' SetHostNamePlugin 1 DWord
+Set-TestService 'cloudbase-init' 4
+Set-TestService 'WinRM' 2
+foreach ($f in 'Panther\unattend.xml', 'Panther\unattend-original.xml', 'Panther\Unattend\unattend.xml', 'System32\Sysprep\unattend.xml', 'Temp\wintemplate-x.log') { Set-File "C:\Windows\$f" }
+Set-File 'C:\Autounattend.xml'
+`
+
+// good is a sysprep that succeeds.
+const good = `
+$global:OnRun['sysprep.exe'] = {
+    Set-File 'C:\Windows\System32\Sysprep\Panther\setupact.log' 'Beginning of a new sysprep run'
+    Set-File 'C:\Windows\Panther\unattend.xml' (Get-Content 'C:\ProgramData\wintemplate\unattend.xml' -Raw)
+    Set-Reg 'HKLM:\SOFTWARE\Microsoft\Windows\CurrentVersion\Setup\State' ImageState 'IMAGE_STATE_GENERALIZE_RESEAL_TO_OOBE'
+}
+`
+
+// bad is one that fails, with these lines in setuperr.log.
+func bad(state, lines string) string {
+	return `
+$global:OnRun['sysprep.exe'] = {
+    Set-File 'C:\Windows\System32\Sysprep\Panther\setupact.log' 'Beginning of a new sysprep run'
+    Set-File 'C:\Windows\System32\Sysprep\Panther\setuperr.log' @'
+` + lines + `
+'@
+    Set-Reg 'HKLM:\SOFTWARE\Microsoft\Windows\CurrentVersion\Setup\State' ImageState '` + state + `'
+}
+$global:Exit['sysprep.exe'] = 1
+`
+}
+
+func sealParameters() guest.SealParameters {
+	return guest.SealParameters{
+		Unattend: "<unattend>한글</unattend>", CertificateSHA256: "aa11", Account: "builder", WinRM: true, CloudbaseInit: true,
+		SetupComplete: "rem wintemplate-setupcomplete\r\n", SetupCompleteScript: "# start", Folder: `C:\ProgramData\wintemplate`,
+		SysprepTimeoutSeconds: 600, ReleaseTimeoutSeconds: 5,
+		Reverts: []guest.Revert{
+			{ID: "no-auto-update", Kind: "registry-value", Key: auKey, Name: "NoAutoUpdate", Type: "REG_DWORD"},
+			{ID: "skip-auto-activation", Kind: "registry-value", Key: spkKey, Name: "Manual", Type: "REG_DWORD", Restore: true, Data: "0"},
+			{ID: "not-there", Kind: "registry-value", Key: `HKLM\SOFTWARE\Nowhere`, Name: "X", Type: "REG_SZ", Restore: true, Data: "0"},
+			{ID: "new-network-window-off", Kind: "registry-key", Key: `HKLM\SYSTEM\CurrentControlSet\Control\Network\NewNetworkWindowOff`},
+			{ID: "remote-token-filter", Kind: "registry-value", Key: policyKey, Name: "LocalAccountTokenFilterPolicy", Type: "REG_DWORD", Late: true},
+			{ID: "winrm-timeout", Kind: "wsman-item", Name: "MaxTimeoutms", Late: true},
+			{ID: "winrm-shell-memory", Kind: "wsman-item", Name: `Shell\MaxMemoryPerShellMB`, Late: true},
+			{ID: "winrm-listener", Kind: "winrm-listener", Name: "HTTPS", Late: true},
+			{ID: "winrm-service", Kind: "service", Name: "WinRM", Late: true},
+			{ID: "winrm-certificate", Kind: "certificate", Name: `Cert:\LocalMachine\My`, Late: true},
+			{ID: "winrm-firewall-rule", Kind: "firewall-rule", Name: "wintemplate-winrm", Late: true},
+			{ID: "build-folder", Kind: "folder", Name: `C:\ProgramData\wintemplate`, Late: true},
+		},
+	}
+}
+
+func TestSeal(t *testing.T) {
+	t.Parallel()
+	m := scripttest.New(t).Set(aBuild + good)
+	m.Put(t, `C:\Windows\Setup\Scripts\SetupComplete.cmd`, "rem the user's own\r\nexit\r\n")
+	r, _ := do(t, guest.Seal, m, sealParameters())
+	if r.ImageState != "IMAGE_STATE_GENERALIZE_RESEAL_TO_OOBE" || !slices.Equal(r.Reverted, []string{"no-auto-update", "skip-auto-activation", "not-there", "new-network-window-off"}) {
+		t.Errorf("%+v", r)
+	}
+	for what, gone := range map[string]any{
+		"NoAutoUpdate":                    m.Registry(t, auKey, "NoAutoUpdate"),
+		"token filter":                    m.Registry(t, policyKey, "LocalAccountTokenFilterPolicy"),
+		"DefaultPassword":                 m.Registry(t, winlogonKey, "DefaultPassword"),
+		"LSA secret":                      m.Registry(t, `HKLM\SECURITY\Policy\Secrets\DefaultPassword\CurrVal`, "x"),
+		"Run":                             m.Registry(t, `HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion\Run`, "UnattendSomething"),
+		"UnattendFile":                    m.Registry(t, `HKLM\SYSTEM\Setup`, "UnattendFile"),
+		"network window":                  m.Registry(t, `HKLM\SYSTEM\CurrentControlSet\Control\Network\NewNetworkWindowOff`, "x"),
+		"listener":                        m.Registry(t, `HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion\WSMAN\Listener\*+HTTPS`, "Port"),
+		"cloudbase's key":                 m.Registry(t, `HKLM\SOFTWARE\Cloudbase Solutions\Cloudbase-Init\i-1\Plugins`, "SetHostNamePlugin"),
+		"a value of a key that never was": m.Registry(t, `HKLM\SOFTWARE\Nowhere`, "X"),
+	} {
+		if gone != nil {
+			t.Errorf("%s is still there: %v", what, gone)
+		}
+	}
+	if v := m.Registry(t, winlogonKey, "AutoAdminLogon"); v != "0" {
+		t.Errorf("AutoAdminLogon is %v", v)
+	}
+	if v := m.Registry(t, winlogonKey, "Shell"); v != "explorer.exe" {
+		t.Errorf("Shell is %v: more was removed than the build had set", v)
+	}
+	if v := m.Registry(t, spkKey, "Manual"); v != float64(0) {
+		t.Errorf("Manual is %v", v)
+	}
+	if v := m.Registry(t, `HKLM\SYSTEM\CurrentControlSet\Services\cloudbase-init`, "Start"); v != float64(3) {
+		t.Errorf("cloudbase-init has Start=%v", v)
+	}
+	for _, f := range []string{`C:\Windows\Panther\unattend-original.xml`, `C:\Windows\Panther\Unattend`, `C:\Windows\System32\Sysprep\unattend.xml`, `C:\Autounattend.xml`, `C:\ProgramData\wintemplate`, `C:\Windows\Temp\wintemplate-x.log`} {
+		if m.Has(f) {
+			t.Errorf("%s is still there", f)
+		}
+	}
+	if got := strings.TrimPrefix(m.Get(t, `C:\Windows\Panther\unattend.xml`), "\ufeff"); !strings.Contains(got, "한글") {
+		t.Errorf("the cached answer file is %q", got)
+	}
+	if m.Get(t, `C:\Windows\Setup\Scripts\SetupComplete.user.cmd`) != "rem the user's own\r\nexit\r\n" || m.Get(t, `C:\Windows\Setup\Scripts\SetupComplete.cmd`) != "rem wintemplate-setupcomplete\r\n" {
+		t.Error("SetupComplete.cmd was not composed")
+	}
+	want := []string{"seal start", "seal.sysprep start", "seal.sysprep ok", "certificate removed aa11", "seal ok"}
+	if b := m.Beacons(t); !slices.Equal(b, want) {
+		t.Errorf("beacons %v, expected %v", b, want)
+	}
+	var order []string
+	for _, c := range m.Calls(t, "sysprep.exe", "Remove-WSManInstance", "Set-WSManInstance", "Stop-Service", "sc.exe", "Remove-NetFirewallRule", "Remove-CimInstance", "Remove-LocalUser", "shutdown.exe", "Unregister-ScheduledTask", "logoff.exe") {
+		order = append(order, c.String())
+	}
+	joined := strings.Join(order, "\n")
+	if !strings.Contains(joined, `sysprep.exe /generalize /oobe /quit /quiet /unattend:C:\ProgramData\wintemplate\unattend.xml`) || !strings.Contains(joined, "sc.exe config WinRM start= delayed-auto") || !strings.Contains(joined, "shutdown.exe /s /t 30 /f /d p:2:4") {
+		t.Errorf("calls:\n%s", joined)
+	}
+	position := -1
+	for _, c := range []string{"logoff.exe", "sysprep.exe", "Set-WSManInstance", "Remove-WSManInstance", "sc.exe", "Remove-NetFirewallRule", "Stop-Service", "Remove-CimInstance", "Remove-LocalUser", "shutdown.exe", "Unregister-ScheduledTask"} {
+		at := strings.Index(joined, c)
+		if at <= position {
+			t.Errorf("%s comes too early, or not at all:\n%s", c, joined)
+		}
+		position = at
+	}
+}
+
+func TestSealKeepsTheBuiltInAdministrator(t *testing.T) {
+	t.Parallel()
+	m := scripttest.New(t).Set(aBuild + good)
+	p := sealParameters()
+	p.Account, p.Client = "Administrator", true
+	do(t, guest.Seal, m, p)
+	if c := m.Calls(t, "Remove-LocalUser", "Remove-CimInstance"); len(c) > 0 {
+		t.Errorf("%v", c)
+	}
+	if v := m.Registry(t, `HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion\Setup\OOBE`, "UnattendCreatedUser"); v != float64(1) {
+		t.Errorf("UnattendCreatedUser is %v on a client", v)
+	}
+}
+
+func TestSealOfAnotherBuildersGuest(t *testing.T) {
+	t.Parallel()
+	m := scripttest.New(t).Set(aBuild + good)
+	p := guest.SealParameters{Unattend: "<unattend/>", Folder: `C:\ProgramData\wintemplate`, SysprepTimeoutSeconds: 60, ReleaseTimeoutSeconds: 1}
+	do(t, guest.Seal, m, p)
+	if c := m.Calls(t, "Stop-Service", "Remove-WSManInstance", "Remove-NetFirewallRule", "sc.exe", "Set-Service"); len(c) > 0 {
+		t.Errorf("its doors are not ours: %v", c)
+	}
+}
+
+func TestSealFails(t *testing.T) {
+	t.Parallel()
+	const complete, undeployable = "IMAGE_STATE_COMPLETE", "IMAGE_STATE_UNDEPLOYABLE"
+	for name, c := range map[string]struct {
+		set    string
+		retry  bool
+		code   string
+		says   string
+		beacon string // the last one
+	}{
+		"a Store package": {
+			set:  bad(complete, "2025-01-02 03:04:05, Error SYSPRP Package Microsoft.Copilot_1.0_neutral__8wekyb was installed for a user, but not provisioned for all users.\nError SYSPRP Failed to remove apps for the current user: 0x80073cf2."),
+			code: guest.SealAppX, says: "package: Microsoft.Copilot_1.0_neutral__8wekyb", beacon: "seal fail",
+		},
+		"a Store package, and it is tried again": {
+			set: bad(complete, "SYSPRP Package A_1 was installed for a user, but not provisioned"), retry: true, code: guest.SealAppX, says: "package: A_1", beacon: "seal info",
+		},
+		"BitLocker":        {set: bad(complete, "Error SYSPRP BitLocker-Sysprep: BitLocker is on for the OS volume. (0x80310039)"), code: guest.SealBitLocker, says: "manage-bde", beacon: "seal fail"},
+		"reserved storage": {set: bad(complete, "ActionPlatform: 0x800F0975"), code: guest.SealReservedStorage, says: "reserved storage", beacon: "seal fail"},
+		"rearm":            {set: bad(complete, "RunExternalDlls: 0xc004d307"), code: guest.SealRearm, says: "skip_rearm", beacon: "seal fail"},
+		"a provider": {
+			set:  bad(complete, `Error SYSPRP ActionPlatform::LaunchModule: Failure occurred while executing 'SysPrep_Cleanup' from C:\Windows\System32\DscCore.dll; dwRet = 0x2[gle=0x00000000]`),
+			code: guest.SealProvider, says: `SysPrep_Cleanup of C:\Windows\System32\DscCore.dll failed with 0x2`, beacon: "seal fail",
+		},
+		"half-way":             {set: bad(undeployable, "Failure occurred while executing 'X' from C:\\y.dll; dwRet = 0x5"), retry: true, code: guest.SealUndeployable, says: "spoiled", beacon: "seal fail"},
+		"of no known cause":    {set: bad(complete, "Error something new"), code: guest.SealValidate, says: "something new", beacon: "seal fail"},
+		"sysprep does nothing": {set: `$global:Exit['sysprep.exe'] = 0`, retry: true, code: guest.SealNotStarted, says: "LocalSystem", beacon: "seal info"},
+		"sysprep never ends": {
+			set: `$global:OnStart = { Set-File 'C:\Windows\System32\Sysprep\Panther\setupact.log' 'Beginning of a new sysprep run' }
+New-Stub Start-Process { & $global:OnStart; $p = [pscustomobject]@{ Handle = 1 }; $p | Add-Member -MemberType ScriptMethod -Name WaitForExit -Value { $false }; $p | Add-Member -MemberType ScriptMethod -Name Kill -Value { }; $p }`,
+			code: guest.SealTimeout, says: "600 seconds", beacon: "seal fail",
+		},
+		"sysprep hangs before its start": {
+			set:  `New-Stub Start-Process { $p = [pscustomobject]@{ Handle = 1 }; $p | Add-Member -MemberType ScriptMethod -Name WaitForExit -Value { $false }; $p | Add-Member -MemberType ScriptMethod -Name Kill -Value { }; $p }`,
+			code: guest.SealNotStarted, says: "60 seconds", beacon: "seal fail",
+		},
+		"another sysprep runs":    {set: good + `$global:Processes = @('sysprep')`, code: "sysprep-running", says: "another", beacon: "seal fail"},
+		"cloudbase-init is armed": {set: good + `Set-TestService 'cloudbase-init' 2`, code: "not-disabled", says: "cloudbase-init", beacon: "seal fail"},
+		"an unknown setting":      {set: good, code: "script", says: "unknown kind", beacon: "seal fail"},
+		"the listener stays":      {set: good + `New-Stub Remove-WSManInstance { }`, code: "close", says: "listener", beacon: "seal fail"},
+		"the profile stays":       {set: good + `$global:ProfileLocks = 99`, code: "close", says: "profile", beacon: "seal fail"},
+		"what was before is lost": {set: good + `Remove-Item 'C:\ProgramData\wintemplate\bootstrap.before.json'`, code: "close", says: "bootstrap.before.json", beacon: "seal fail"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			m := scripttest.New(t).Set(aBuild + c.set)
+			p := sealParameters()
+			p.Retry = c.retry
+			if name == "an unknown setting" {
+				p.Reverts = append(p.Reverts, guest.Revert{ID: "x", Kind: "nonsense"})
+			}
+			e := fails(t, guest.Seal, m, p, c.code)
+			if !strings.Contains(e.Message+"\n"+e.Detail, c.says) {
+				t.Errorf("%q is not in: %s\n%s", c.says, e.Message, e.Detail)
+			}
+			b := m.Beacons(t)
+			if !strings.HasPrefix(b[len(b)-1], c.beacon) {
+				t.Errorf("beacons: %v", b)
+			}
+			if len(m.Calls(t, "shutdown.exe")) > 0 {
+				t.Error("it powers off, as if it were sealed")
+			}
+		})
+	}
+}
+
+func TestSealOnAPublicNetwork(t *testing.T) {
+	t.Parallel()
+	m := scripttest.New(t).Set(aBuild + good + `$global:Profiles = @('Public'); $global:WSManFails = $true; $global:ProfileLocks = 2`)
+	do(t, guest.Seal, m, sealParameters())
+	if v := m.Registry(t, `HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion\WSMAN\Listener\*+HTTPS`, "Port"); v != nil {
+		t.Errorf("the listener is still there: %v", v)
+	}
+}
+
+func TestSealIsRefusedOutsideATask(t *testing.T) {
+	t.Parallel()
+	fails(t, guest.Seal, scripttest.New(t), sealParameters(), "not-detached")
+}

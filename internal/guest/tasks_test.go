@@ -1,0 +1,103 @@
+package guest_test
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/wintemplate/packer-plugin-wintemplate/internal/guest"
+	"github.com/wintemplate/packer-plugin-wintemplate/internal/guest/scripttest"
+)
+
+func TestTaskStart(t *testing.T) {
+	t.Parallel()
+	m := scripttest.New(t)
+	p := guest.TaskStartParameters{ID: "seal-1", Operation: "facts", Parameters: `{"a":"한글 $x ` + "`" + `"}`, Script: guest.Facts.Script, Launcher: "# the launcher", TimeoutSeconds: 60}
+	r, _ := do(t, guest.TaskStart, m, p)
+	if r.Existing || r.Folder != `C:\ProgramData\wintemplate\tasks\seal-1` {
+		t.Errorf("%+v", r)
+	}
+	lines := strings.Split(strings.TrimSpace(m.Get(t, r.Folder+`\request`)), "\n")
+	if len(lines) != 3 {
+		t.Fatalf("the request has %d lines", len(lines))
+	}
+	if b, _ := base64.StdEncoding.DecodeString(strings.TrimSpace(lines[1])); string(b) != p.Parameters {
+		t.Errorf("parameters: %s", b)
+	}
+	run := m.Get(t, r.Folder+`\run.ps1`)
+	for _, want := range []string{`$WintemplateTask = 'C:\ProgramData\wintemplate\tasks\seal-1'`, `$WintemplateRequest = `, `$WintemplateResult = `, "# the launcher"} {
+		if !strings.Contains(run, want) {
+			t.Errorf("run.ps1 lacks %s:\n%s", want, run)
+		}
+	}
+	if c := m.Calls(t, "icacls.exe"); len(c) != 1 || !strings.Contains(c[0].String(), "/inheritance:r /grant:r *S-1-5-18:(OI)(CI)F *S-1-5-32-544:(OI)(CI)F") {
+		t.Errorf("the folder is open to everybody: %v", c)
+	}
+	if c := m.Calls(t, "New-ScheduledTaskPrincipal"); len(c) != 1 || c[0].Parameters["UserId"] != "S-1-5-18" {
+		t.Errorf("principal: %v", c)
+	}
+	if c := m.Calls(t, "New-ScheduledTaskSettingsSet"); len(c) != 1 || c[0].Parameters["Priority"] != float64(4) {
+		t.Errorf("settings: %v", c)
+	}
+	if len(m.Calls(t, "New-ScheduledTaskTrigger")) > 0 || len(m.Calls(t, "Start-ScheduledTask")) != 1 {
+		t.Error("the task was not started, or by a clock")
+	}
+
+	m = scripttest.New(t)
+	p.Account = "builder"
+	do(t, guest.TaskStart, m, p)
+	if c := m.Calls(t, "New-ScheduledTaskPrincipal"); len(c) != 2 || c[1].Parameters["UserId"] != "builder" || c[1].Parameters["LogonType"] != "S4U" {
+		t.Errorf("principal of an account: %v", c)
+	}
+
+	m = scripttest.New(t).Set(`$global:Tasks['wintemplate-seal-1'] = 'Running'`)
+	if r, _ := do(t, guest.TaskStart, m, p); !r.Existing || len(m.Calls(t, "Register-ScheduledTask")) > 0 {
+		t.Errorf("a second start: %+v", r)
+	}
+	fails(t, guest.TaskStart, scripttest.New(t).Set(`$global:Exit['icacls.exe'] = 5`), p, "acl")
+}
+
+func TestTaskStatus(t *testing.T) {
+	t.Parallel()
+	const folder = `C:\ProgramData\wintemplate\tasks\x\`
+	p := guest.TaskParameters{ID: "x"}
+	r, _ := do(t, guest.TaskStatus, scripttest.New(t), p)
+	if r.State != guest.TaskAbsent {
+		t.Errorf("%+v", r)
+	}
+	r, _ = do(t, guest.TaskStatus, scripttest.New(t).Set(`$global:Tasks['wintemplate-x'] = 'Ready'`), p)
+	if r.State != guest.TaskLost || r.LastResult != 267009 {
+		t.Errorf("%+v", r)
+	}
+	m := scripttest.New(t).Set(`$global:Tasks['wintemplate-x'] = 'Running'`)
+	m.Put(t, folder+"stage", "sysprep\r\n")
+	r, _ = do(t, guest.TaskStatus, m, p)
+	if r.State != guest.TaskRunning || r.Stage != "sysprep" || r.BootID != "boot-1" {
+		t.Errorf("%+v", r)
+	}
+	m.Put(t, folder+"result", guest.EncodeResult(guest.Envelope{OK: true, Result: json.RawMessage(`{"a":"日本語"}`), Reboot: true}))
+	r, _ = do(t, guest.TaskStatus, m, p)
+	if r.State != guest.TaskDone || r.Envelope != `{"ok":true,"result":{"a":"日本語"},"reboot":true}` {
+		t.Errorf("%+v", r)
+	}
+}
+
+func TestTaskReleaseAndRemove(t *testing.T) {
+	t.Parallel()
+	p := guest.TaskParameters{ID: "x"}
+	m := scripttest.New(t)
+	fails(t, guest.TaskRelease, m, p, "not-found")
+	m.Put(t, `C:\ProgramData\wintemplate\tasks\x\stage`, "sealed")
+	do(t, guest.TaskRelease, m, p)
+	if !m.Has(`C:\ProgramData\wintemplate\tasks\x\release`) {
+		t.Error("it was not released")
+	}
+	m.Set(`$global:Tasks['wintemplate-x'] = 'Ready'`)
+	do(t, guest.TaskRemove, m, p)
+	if m.Has(`C:\ProgramData\wintemplate\tasks\x`) || len(m.Calls(t, "Unregister-ScheduledTask")) != 1 {
+		t.Error("it was not removed")
+	}
+	fails(t, guest.TaskRemove, scripttest.New(t).Set(`$global:Tasks['wintemplate-x'] = 'Running'`), p, "running")
+	do(t, guest.TaskRemove, scripttest.New(t), p)
+}
