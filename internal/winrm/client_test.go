@@ -16,6 +16,7 @@ import (
 	standin "github.com/wintemplate/packer-plugin-wintemplate/internal/standin/winrm"
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/standin/winrm/winrmtest"
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/winrm"
+	"github.com/wintemplate/packer-plugin-wintemplate/internal/winrm/script"
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/winrm/upload"
 )
 
@@ -152,7 +153,7 @@ func TestConcurrentRuns(t *testing.T) {
 	noLeaks(t, g)
 }
 
-// disk is an upload.Store in memory.
+// disk is a script.Store in memory.
 type disk struct {
 	files  map[string][]byte
 	damage bool
@@ -165,7 +166,7 @@ type diskFile struct {
 	bytes.Buffer
 }
 
-func (d *disk) Create(path string) (upload.File, error) { return &diskFile{disk: d, path: path}, nil }
+func (d *disk) Create(path string) (script.File, error) { return &diskFile{disk: d, path: path}, nil }
 
 func (f *diskFile) Write(p []byte) (int, error) {
 	if f.disk.full > 0 && f.Len()+len(p) > f.disk.full {

@@ -16,7 +16,8 @@ import (
 	"hash"
 	"io"
 	"strings"
-	"unicode/utf16"
+
+	"github.com/wintemplate/packer-plugin-wintemplate/internal/winrm/script"
 )
 
 //go:embed upload.ps1
@@ -26,34 +27,14 @@ var source string
 // per request under the same 500 KB envelope: encoded twice it is 444 KB.
 const ChunkBytes = 250_000
 
-// answerPrefix marks the script's one line; it is followed by "ok:" and the
-// SHA-256 of the bytes on disk, or "error:" and a message in base64 of UTF-8.
+// answerPrefix marks the script's one line.
 const answerPrefix = "wintemplate-upload:"
 
-var command = "powershell.exe -NoProfile -NonInteractive -ExecutionPolicy Bypass -EncodedCommand " + encodedCommand(shorten(source))
+var command = script.CommandLine(source)
 
 // Command returns the command line that takes a file; it is the same for every
 // file, so nothing of a file's name is ever part of a command line.
 func Command() string { return command }
-
-// shorten drops comment lines and indentation. The script has no here-strings.
-func shorten(script string) string {
-	var b strings.Builder
-	for line := range strings.Lines(script) {
-		if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "#") {
-			b.WriteString(line + "\n")
-		}
-	}
-	return b.String()
-}
-
-func encodedCommand(script string) string {
-	var raw []byte
-	for _, u := range utf16.Encode([]rune(script)) {
-		raw = append(raw, byte(u), byte(u>>8))
-	}
-	return base64.StdEncoding.EncodeToString(raw)
-}
 
 // Lines cuts a file into the lines that the script reads.
 type Lines struct {
@@ -112,62 +93,18 @@ func (l *Lines) Next() (line []byte, done int64, err error) {
 // hexadecimal.
 func (l *Lines) SHA256() string { return hex.EncodeToString(l.hash.Sum(nil)) }
 
-// Result is what the script said.
-type Result struct {
-	SHA256 string // of the bytes on the guest's disk, lower-case hexadecimal
-	Error  string // the guest's words, in its language; "" when there is a digest
-}
-
-// ParseResult finds the script's line in its standard output. Other lines,
-// which a profile or a policy may write, are passed over.
-func ParseResult(stdout []byte) (Result, error) {
-	for line := range bytes.Lines(stdout) {
-		said, found := strings.CutPrefix(strings.TrimSpace(string(line)), answerPrefix)
-		if !found {
-			continue
-		}
-		if digest, ok := strings.CutPrefix(said, "ok:"); ok && len(digest) == 2*sha256.Size {
-			return Result{SHA256: digest}, nil
-		}
-		if text, ok := strings.CutPrefix(said, "error:"); ok {
-			if raw, err := base64.StdEncoding.DecodeString(text); err == nil {
-				return Result{Error: strings.ToValidUTF8(string(raw), "\uFFFD")}, nil
-			}
-		}
-		return Result{}, fmt.Errorf("the guest's upload script said %q", said)
-	}
-	return Result{}, errors.New("the guest's upload script said nothing")
-}
-
-// Store is a disk that a file can be put on: the script's side, for a guest
-// without PowerShell.
-type Store interface {
-	// Create opens the file to be filled. Commit makes it appear under its
-	// name; without Commit, Close leaves nothing behind.
-	Create(path string) (File, error)
-}
-
-// File is a file being filled.
-type File interface {
-	io.WriteCloser
-	// SHA256 returns the digest of what is on disk.
-	SHA256() (string, error)
-	Commit() error
-}
+// ParseResult finds the script's line in its standard output.
+func ParseResult(stdout []byte) (script.Result, error) { return script.Parse(answerPrefix, stdout) }
 
 // Take plays the script: it reads the lines from stdin, fills store, and
 // writes the answer to stdout, also when something fails.
-func Take(stdin io.Reader, stdout io.Writer, store Store) error {
+func Take(stdin io.Reader, stdout io.Writer, store script.Store) error {
 	digest, err := take(stdin, store)
-	answer := "ok:" + digest
-	if err != nil {
-		answer = "error:" + base64.StdEncoding.EncodeToString([]byte(err.Error()))
-	}
-	_, werr := io.WriteString(stdout, answerPrefix+answer+"\r\n")
+	_, werr := io.WriteString(stdout, script.Say(answerPrefix, digest, err))
 	return errors.Join(err, werr)
 }
 
-func take(stdin io.Reader, store Store) (digest string, err error) {
+func take(stdin io.Reader, store script.Store) (digest string, err error) {
 	r := bufio.NewReaderSize(stdin, 1<<20)
 	line, err := readLine(r)
 	if err != nil {

@@ -2,7 +2,7 @@
 // and provisioners send over WinRM (the connection check, winrmcp's upload in
 // echo lines, restore and clean-up scripts, windows-restart's shutdown and its
 // checks, the runners of the powershell and windows-shell provisioners) and
-// this project's own upload, without any Windows: they are recognised by shape
+// this project's own upload and download, without any Windows: they are recognised by shape
 // and carried out on a [FileSystem] and a [Machine].
 //
 // It is no shell and no PowerShell. Of a script it understands single
@@ -19,6 +19,7 @@ import (
 	"time"
 	"unicode/utf16"
 
+	"github.com/wintemplate/packer-plugin-wintemplate/internal/delivery/pull"
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/standin/winrm"
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/winrm/upload"
 )
@@ -78,8 +79,12 @@ func (c *Console) Start(ctx context.Context, p winrm.Process) (exit int) {
 			return exit
 		}
 	}
-	if p.CommandLine == upload.Command() {
-		_ = upload.Take(p.Stdin, p.Stdout, store{c.Files}) // the failure is in the answer
+	switch p.CommandLine { // a failure is in the answer
+	case upload.Command():
+		_ = upload.Take(p.Stdin, p.Stdout, store{c.Files})
+		return 0
+	case pull.Command():
+		_ = pull.Take(ctx, p.Stdin, p.Stdout, store{c.Files})
 		return 0
 	}
 	s := &session{Console: c, ctx: ctx, p: p, env: c.environment(p)}

@@ -6,13 +6,13 @@ import (
 	"encoding/hex"
 	"fmt"
 
-	"github.com/wintemplate/packer-plugin-wintemplate/internal/winrm/upload"
+	"github.com/wintemplate/packer-plugin-wintemplate/internal/winrm/script"
 )
 
-// store takes this project's own uploads onto the disk.
+// store is the disk for this project's own deliveries.
 type store struct{ files FileSystem }
 
-func (s store) Create(path string) (upload.File, error) {
+func (s store) Create(path string) (script.File, error) {
 	path, err := clean(path)
 	if err != nil {
 		return nil, err
