@@ -206,7 +206,7 @@ func parseConf(text string) (map[string]string, error) {
 	return conf, nil
 }
 
-// confOptions are the names that cloudbase-init 1.1.8 defines in [DEFAULT]
+// confOptions are the names that cloudbase-init 1.1.9 defines in [DEFAULT]
 // (conf/default.py), those of its logging (oslo.log), and the older names that
 // it still takes.
 var confOptions = set(`
@@ -222,7 +222,9 @@ metadata_report_provisioning_completed ephemeral_disk_volume_label ephemeral_dis
 ephemeral_disk_data_loss_warning_path user_password_length reset_service_password
 debug verbose log_file log_dir logfile logdir log_config_append log_date_format use_syslog use_stderr
 default_log_levels publish_errors instance_format instance_uuid_format fatal_deprecations
-config_drive_raw_hhd config_drive_cdrom config_drive_vfat config_drive_types config_drive_locations`)
+config_drive_raw_hhd config_drive_cdrom config_drive_vfat config_drive_types config_drive_locations cloudstack_metadata_ip
+ec2_metadata_base_url ec2_add_metadata_private_ip_route metadata_base_url add_metadata_private_ip_route maas_metadata_url
+maas_oauth_consumer_key maas_oauth_consumer_secret maas_oauth_token_key maas_oauth_token_secret`)
 
 func set(names string) map[string]bool {
 	m := map[string]bool{}

@@ -1,0 +1,388 @@
+package diskcheck
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/wintemplate/packer-plugin-wintemplate/internal/handoff"
+	"github.com/wintemplate/packer-plugin-wintemplate/internal/standin/regf"
+	"github.com/wintemplate/packer-plugin-wintemplate/internal/standin/windows/model/disktest"
+)
+
+// sealed is a disk as a good seal leaves it, which each test breaks in one
+// place.
+type sealed struct {
+	disktest.Disk
+	software, system, sam *regf.Key
+	encode                func(name string, root *regf.Key) map[string][]byte
+	want                  Expect
+}
+
+const answers = `<?xml version="1.0" encoding="utf-8"?>
+<unattend xmlns="urn:schemas-microsoft-com:unattend">
+  <settings pass="generalize"><component name="Microsoft-Windows-PnpSysprep" processorArchitecture="amd64">
+    <PersistAllDeviceInstalls>true</PersistAllDeviceInstalls></component></settings>
+  <settings pass="oobeSystem"><component name="Microsoft-Windows-Shell-Setup" processorArchitecture="amd64">
+    <OOBE><HideEULAPage>true</HideEULAPage></OOBE><TimeZone>UTC</TimeZone></component></settings>
+</unattend>`
+
+var conf = strings.ReplaceAll(`[DEFAULT]
+username=Administrator
+metadata_services=cloudbaseinit.metadata.services.cloudstack.CloudStack
+plugins=cloudbaseinit.plugins.common.mtu.MTUPlugin,
+  cloudbaseinit.plugins.common.sethostname.SetHostNamePlugin
+allow_reboot=false
+stop_service_on_exit=false
+[cloudstack]
+password_server_port=8080
+`, "\n", "\r\n")
+
+func good(firmware string) *sealed {
+	s := &sealed{software: regf.NewRoot(), system: regf.NewRoot(), sam: regf.NewRoot(), encode: clean}
+	s.want = Expect{
+		Firmware: firmware, Server: true, CloudbaseInit: true, CloudbaseInitStart: "demand",
+		Account: "packer", CertificateSHA256: digest([]byte("the build's certificate")), Unattend: []byte(answers),
+	}
+	s.software.SetString(`Microsoft\Windows\CurrentVersion\Setup\State`, "ImageState", sealedState)
+	const version = `Microsoft\Windows NT\CurrentVersion`
+	s.software.SetString(version, "ProductName", "Windows Server 2022 Standard")
+	s.software.SetString(version, "EditionID", "ServerStandard")
+	s.software.SetString(version, "CurrentBuildNumber", "20348")
+	s.software.SetString(version+`\Winlogon`, "AutoAdminLogon", "0")
+	s.software.SetString(version+`\Winlogon`, "DefaultUserName", "")
+	const uninstall = `Microsoft\Windows\CurrentVersion\Uninstall\`
+	s.software.SetString(uninstall+"{1}", "DisplayName", "QEMU guest agent")
+	s.software.SetString(uninstall+"{1}", "DisplayVersion", "109.1.0")
+	s.software.SetDWord(`Microsoft\Windows\CurrentVersion\WSMAN\Listener\*+HTTP`, "Port", 5985)
+	s.software.Create(`Microsoft\SystemCertificates\MY\Certificates\AA`).Set(regf.BinaryValue("Blob", blob("another")))
+	s.system.SetDWord("Select", "Current", 1)
+	services := `ControlSet001\Services\`
+	for _, name := range []string{"viostor", "vioscsi"} {
+		s.system.SetDWord(services+name, "Start", 0)
+		s.system.Create(services + name).Set(regf.ExpandStringValue("ImagePath", `\SystemRoot\System32\drivers\`+name+".sys"))
+	}
+	s.system.SetDWord(services+"WinRM", "Start", 2)
+	s.system.SetDWord(services+"cloudbase-init", "Start", 3)
+	s.system.SetString(services+"cloudbase-init", "ImagePath", `"C:\Program Files\Cloudbase Solutions\Cloudbase-Init\bin\OpenStackService.exe" cloudbase-init`)
+	s.system.SetString(services+`SharedAccess\Parameters\FirewallPolicy\FirewallRules`, "WINRM-HTTP-In-TCP", "v2.30|Action=Allow|Active=FALSE|Dir=In|Protocol=6|LPort=5985|")
+	s.system.Create("Setup")
+	s.sam.Create(`SAM\Domains\Account\Users\Names\Administrator`)
+	const cloudbase = "Program Files/Cloudbase Solutions/Cloudbase-Init/"
+	s.Disk = disktest.Disk{
+		Firmware: firmware,
+		Windows: map[string][]byte{
+			"Windows/System32/drivers/viostor.sys":          []byte("MZ viostor"),
+			"Windows/System32/drivers/vioscsi.sys":          []byte("MZ vioscsi"),
+			"Windows/Setup/State/State.ini":                 []byte("[State]\r\nImageState=\"" + sealedState + "\"\r\n"),
+			"Windows/Setup/Scripts/SetupComplete.cmd":       []byte("@call wintemplate-setupcomplete\r\n"),
+			"Windows/Panther/unattend.xml":                  []byte(answers),
+			"Windows/Panther/setupinfo.xml":                 []byte("<setup/>"),
+			"Users/Administrator/NTUSER.DAT":                []byte("x"),
+			"ProgramData/Microsoft/x":                       []byte("x"),
+			cloudbase + "Python/Scripts/cloudbase-init.exe": []byte("MZ"),
+			cloudbase + "conf/cloudbase-init.conf":          []byte(conf),
+			cloudbase + "conf/cloudbase-init-unattend.conf": []byte(conf),
+			cloudbase + "log/cloudbase-init-unattend.log":   {},
+		},
+	}
+	if firmware == UEFI {
+		s.System = map[string][]byte{
+			"EFI/Boot/bootx64.efi":             bytes.Repeat([]byte("boot manager "), 5000),
+			"EFI/Microsoft/Boot/bootmgfw.efi":  bytes.Repeat([]byte("boot manager "), 5000),
+			"EFI/Microsoft/Boot/BCD":           []byte("regf"),
+			"EFI/Microsoft/Boot/bootmgr-x.efi": []byte("a long name"),
+		}
+	} else {
+		s.System = map[string][]byte{"bootmgr": []byte("bootmgr"), "Boot/BCD": []byte("regf")}
+	}
+	return s
+}
+
+func digest(b []byte) string {
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:])
+}
+
+// blob is a certificate in the registry.
+func blob(der string) []byte {
+	b := binary.LittleEndian.AppendUint32(nil, 32)
+	b = binary.LittleEndian.AppendUint32(b, 1)
+	b = binary.LittleEndian.AppendUint32(b, uint32(len(der)))
+	return append(b, der...)
+}
+
+func clean(name string, root *regf.Key) map[string][]byte {
+	b, err := regf.Encode(root, regf.Options{})
+	if err != nil {
+		panic(err)
+	}
+	return map[string][]byte{name: b, name + ".LOG1": {}, name + ".LOG2": {}}
+}
+
+// finish puts the hives on the disk.
+func (s *sealed) finish() {
+	for name, root := range map[string]*regf.Key{"SOFTWARE": s.software, "SYSTEM": s.system, "SAM": s.sam} {
+		for file, b := range s.encode(name, root) {
+			path := "Windows/System32/config/" + file
+			if _, own := s.Windows[path]; !own {
+				s.Windows[path] = b
+			}
+		}
+	}
+}
+
+func (s *sealed) check(t *testing.T) *Report {
+	t.Helper()
+	s.finish()
+	r, err := Check(context.Background(), s.Raw(t, t.TempDir()), s.want)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func TestGoodDisks(t *testing.T) {
+	for _, firmware := range []string{UEFI, BIOS} {
+		t.Run(firmware, func(t *testing.T) {
+			t.Parallel()
+			s := good(firmware)
+			s.finish()
+			r, err := Check(context.Background(), s.Qcow2(t, t.TempDir()), s.want)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := r.Err(); err != nil {
+				t.Error(err)
+			}
+			want := Facts{
+				VirtualSize: r.Facts.VirtualSize, Firmware: firmware, ImageState: sealedState, AgentVersion: "109.1.0",
+				ProductName: "Windows Server 2022 Standard", EditionID: "ServerStandard", Build: 20348,
+			}
+			if r.Facts != want || r.Facts.VirtualSize < 100<<20 {
+				t.Errorf("facts %+v", r.Facts)
+			}
+			for _, id := range []string{"image", "partition-table", "windows-volume", "ntfs-clean", "hive-software", "hive-system", "image-state", "boot-driver-viostor", "boot-driver-vioscsi", "cloudbase-init", "cloudbase-init-conf", "cloudbase-init-unattend-conf", "cloudbase-init-state", "answer-file-cached", "answer-file-stray", "autologon", "winrm-listener", "winrm-binding", "firewall-rule", "winrm-certificate", "build-account", "build-remote-token-filter", "build-build-folder", "build-winrm-service"} {
+				if !slices.ContainsFunc(r.Findings, func(f Finding) bool { return f.ID == id && f.Severity == handoff.OK }) {
+					t.Errorf("no finding %s", id)
+				}
+			}
+		})
+	}
+}
+
+const (
+	winlogonPath  = `Microsoft\Windows NT\CurrentVersion\Winlogon`
+	servicesPath  = `ControlSet001\Services\`
+	secretAnswer  = `<unattend xmlns="urn:schemas-microsoft-com:unattend"><settings pass="oobeSystem"><component name="Microsoft-Windows-Shell-Setup"><AutoLogon><Password><Value>secret</Value></Password></AutoLogon></component></settings></unattend>`
+	cloudbasePath = "Program Files/Cloudbase Solutions/Cloudbase-Init/"
+)
+
+// TestEachCheckFindsItsFault breaks one thing a time: exactly that is found.
+func TestEachCheckFindsItsFault(t *testing.T) {
+	file := func(path, body string) func(*sealed) {
+		return func(s *sealed) { s.Windows[path] = []byte(body) }
+	}
+	remove := func(path string) func(*sealed) {
+		return func(s *sealed) {
+			if _, ok := s.Windows[path]; !ok {
+				panic(path)
+			}
+			delete(s.Windows, path)
+		}
+	}
+	for _, c := range []struct {
+		name     string
+		firmware string
+		damage   func(*sealed)
+		id       string
+		severity handoff.Severity
+		found    string
+	}{
+		{"GPT for BIOS", UEFI, func(s *sealed) { s.want.Firmware = BIOS }, "partition-table", handoff.Fail, "a disk for uefi"},
+		{"MBR for UEFI", BIOS, func(s *sealed) { s.want.Firmware = UEFI }, "partition-table", handoff.Fail, "a disk for bios"},
+		{"no fallback loader", UEFI, func(s *sealed) { delete(s.System, "EFI/Boot/bootx64.efi") }, "fallback-loader", handoff.Fail, "is not there"},
+		{"another fallback loader", UEFI, func(s *sealed) { s.System["EFI/Boot/bootx64.efi"] = []byte("grub") }, "fallback-loader", handoff.Fail, "not those of bootmgfw.efi"},
+		{"no boot store", UEFI, func(s *sealed) { delete(s.System, "EFI/Microsoft/Boot/BCD") }, "boot-store", handoff.Fail, "is not there"},
+		{"ESP with FAT16", UEFI, func(s *sealed) { s.ESPOptions = []string{"-F", "16"} }, "esp", handoff.Fail, "FAT16"},
+		{"no bootmgr", BIOS, func(s *sealed) { delete(s.System, "bootmgr") }, "boot-manager", handoff.Fail, "is not there"},
+		{"no boot store on BIOS", BIOS, func(s *sealed) { delete(s.System, "Boot/BCD") }, "boot-store", handoff.Fail, "is not there"},
+		{"NTFS not unmounted", UEFI, func(s *sealed) { s.Dirty = true }, "ntfs-clean", handoff.Fail, "dirty"},
+		{"sysprep has not run", UEFI, func(s *sealed) { s.setState("IMAGE_STATE_COMPLETE") }, "image-state", handoff.Fail, "IMAGE_STATE_COMPLETE"},
+		{"sysprep failed half-way", UEFI, func(s *sealed) { s.setState("IMAGE_STATE_UNDEPLOYABLE") }, "image-state", handoff.Fail, "UNDEPLOYABLE"},
+		{"State.ini says otherwise", UEFI, file("Windows/Setup/State/State.ini", "[State]\r\nImageState=\"IMAGE_STATE_COMPLETE\"\r\n"), "image-state", handoff.Fail, "COMPLETE"},
+		{"no SOFTWARE hive", UEFI, file("Windows/System32/config/SOFTWARE", "not a hive"), "hive-software", handoff.Unknown, "not a registry hive"},
+		{"viostor on demand", UEFI, func(s *sealed) { s.system.SetDWord(servicesPath+"viostor", "Start", 3) }, "boot-driver-viostor", handoff.Fail, "Start=3"},
+		{"vioscsi never bound", UEFI, func(s *sealed) { s.system.Delete(servicesPath + "vioscsi") }, "boot-driver-vioscsi", handoff.Fail, "is not there"},
+		{"vioscsi overridden", UEFI, func(s *sealed) { s.system.SetDWord(servicesPath+`vioscsi\StartOverride`, "0", 3) }, "boot-driver-vioscsi", handoff.Fail, "0=3"},
+		{"viostor's file is gone", UEFI, remove("Windows/System32/drivers/viostor.sys"), "boot-driver-viostor", handoff.Fail, "is not there"},
+		{"viostor's file is empty", UEFI, file("Windows/System32/drivers/viostor.sys", ""), "boot-driver-viostor", handoff.Fail, "0 bytes"},
+		{"another control set", UEFI, func(s *sealed) { s.system.SetDWord("Select", "Current", 2) }, "boot-driver-viostor", handoff.Fail, "is not there"},
+		{"cloudbase-init is not installed", UEFI, func(s *sealed) { s.system.Delete(servicesPath + "cloudbase-init") }, "cloudbase-init", handoff.Fail, "is not there"},
+		{"cloudbase-init starts by itself", UEFI, func(s *sealed) { s.system.SetDWord(servicesPath+"cloudbase-init", "Start", 2) }, "cloudbase-init", handoff.Fail, "Start=2"},
+		{"cloudbase-init's program is gone", UEFI, remove(cloudbasePath + "Python/Scripts/cloudbase-init.exe"), "cloudbase-init", handoff.Fail, "is not there"},
+		{"nothing starts cloudbase-init", UEFI, remove("Windows/Setup/Scripts/SetupComplete.cmd"), "cloudbase-init", handoff.Fail, "is not there"},
+		{"cloudbase-init's conf is gone", UEFI, remove(cloudbasePath + "conf/cloudbase-init.conf"), "cloudbase-init-conf", handoff.Fail, "is not there"},
+		{"a misspelt option", UEFI, file(cloudbasePath+"conf/cloudbase-init.conf", strings.ReplaceAll(conf, "username=", "user_name=")), "cloudbase-init-conf", handoff.Fail, "user_name"},
+		{"a misspelt class", UEFI, file(cloudbasePath+"conf/cloudbase-init.conf", strings.ReplaceAll(conf, "cloudstack.CloudStack", "cloudstack")), "cloudbase-init-conf", handoff.Fail, "no class"},
+		{"a conf that is none", UEFI, file(cloudbasePath+"conf/cloudbase-init.conf", "username=Administrator"), "cloudbase-init-conf", handoff.Fail, "line 1"},
+		{"unattend conf that reboots", UEFI, file(cloudbasePath+"conf/cloudbase-init-unattend.conf", strings.ReplaceAll(conf, "allow_reboot=false", "allow_reboot=true")), "cloudbase-init-unattend-conf", handoff.Fail, "allow_reboot"},
+		{"cloudbase-init has run", UEFI, file(cloudbasePath+"log/cloudbase-init.log", "run"), "cloudbase-init-state", handoff.Fail, "has run"},
+		{"cloudbase-init's state", UEFI, func(s *sealed) {
+			s.software.Create(`Cloudbase Solutions\Cloudbase-Init\i-1\Plugins`)
+		}, "cloudbase-init-state", handoff.Fail, "has done"},
+		{"no cached answer file", UEFI, remove("Windows/Panther/unattend.xml"), "answer-file-cached", handoff.Fail, "is not there"},
+		{"a password in the cached answer file", UEFI, file("Windows/Panther/unattend.xml", secretAnswer), "answer-file-cached", handoff.Fail, "AutoLogon"},
+		{"another cached answer file", UEFI, file("Windows/Panther/unattend.xml", strings.ReplaceAll(answers, "UTC", "Tokyo Standard Time")), "answer-file-cached", handoff.Fail, "TimeZone=UTC"},
+		{"sysprep's own answer file", UEFI, file("Windows/System32/Sysprep/unattend.xml", answers), "answer-file-stray", handoff.Fail, "without a password"},
+		{"an answer file in the root", UEFI, file("Autounattend.xml", secretAnswer), "answer-file-stray", handoff.Fail, "AutoLogon"},
+		{"a copy in Panther", UEFI, file("Windows/Panther/old.xml", secretAnswer), "answer-file-stray", handoff.Fail, "AutoLogon"},
+		{"UnattendFile", UEFI, func(s *sealed) { s.system.SetString("Setup", "UnattendFile", `C:\x.xml`) }, "answer-file-stray", handoff.Fail, `C:\x.xml`},
+		{"autologon", UEFI, func(s *sealed) { s.software.SetString(winlogonPath, "AutoAdminLogon", "1") }, "autologon", handoff.Fail, "1"},
+		{"the password of the autologon", UEFI, func(s *sealed) { s.software.SetString(winlogonPath, "DefaultPassword", "secret") }, "autologon", handoff.Fail, "is there"},
+		{"a first-logon command left", UEFI, func(s *sealed) {
+			s.software.SetString(`Microsoft\Windows\CurrentVersion\Run`, "Unattend0001", "cmd")
+		}, "autologon", handoff.Fail, "cmd"},
+		{"an LSA secret", UEFI, func(s *sealed) {
+			root := regf.NewRoot()
+			root.Create(`Policy\Secrets\DefaultPassword\CurrVal`).Set(regf.BinaryValue("", []byte("secret")))
+			s.Windows["Windows/System32/config/SECURITY"] = clean("", root)[""]
+		}, "autologon", handoff.Fail, "6 bytes"},
+		{"the build's listener", UEFI, func(s *sealed) {
+			s.software.SetString(`Microsoft\Windows\CurrentVersion\WSMAN\Listener\*+HTTPS`, "certThumbprint", "AA")
+		}, "winrm-listener", handoff.Fail, "HTTPS"},
+		{"unencrypted WinRM", UEFI, func(s *sealed) {
+			s.software.SetDWord(`Microsoft\Windows\CurrentVersion\WSMAN\Service`, "allow_unencrypted", 1)
+		}, "winrm-listener", handoff.Fail, "1"},
+		{"Basic", UEFI, func(s *sealed) {
+			s.software.SetDWord(`Microsoft\Windows\CurrentVersion\WSMAN\Service`, "auth_basic", 1)
+		}, "build-winrm-basic", handoff.Fail, "expected 0"},
+		{"the binding of 5986", UEFI, func(s *sealed) {
+			s.system.Create(servicesPath + `HTTP\Parameters\SslBindingInfo\0.0.0.0:5986`)
+		}, "winrm-binding", handoff.Fail, "5986"},
+		{"the firewall rule", UEFI, func(s *sealed) {
+			s.system.SetString(servicesPath+`SharedAccess\Parameters\FirewallPolicy\FirewallRules`, "wintemplate-winrm", "v2.30|Action=Allow|Active=TRUE|Dir=In|Protocol=6|LPort=5986|")
+		}, "firewall-rule", handoff.Fail, "LPort=5986"},
+		{"the certificate", UEFI, func(s *sealed) {
+			s.software.Create(`Microsoft\SystemCertificates\MY\Certificates\BB`).Set(regf.BinaryValue("Blob", blob("the build's certificate")))
+		}, "winrm-certificate", handoff.Fail, "the build's certificate"},
+		{"the account", UEFI, func(s *sealed) { s.sam.Create(`SAM\Domains\Account\Users\Names\packer`) }, "build-account", handoff.Fail, "is there"},
+		{"the account's profile", UEFI, file("Users/packer/NTUSER.DAT", "x"), "build-account", handoff.Fail, "profile"},
+		{"the token policy", UEFI, func(s *sealed) {
+			s.software.SetDWord(`Microsoft\Windows\CurrentVersion\Policies\System`, "LocalAccountTokenFilterPolicy", 1)
+		}, "build-remote-token-filter", handoff.Fail, "1"},
+		{"no updates for ever", UEFI, func(s *sealed) {
+			s.software.SetDWord(`Policies\Microsoft\Windows\WindowsUpdate\AU`, "NoAutoUpdate", 1)
+		}, "build-no-auto-update", handoff.Fail, "1"},
+		{"a key of the build", UEFI, func(s *sealed) { s.system.Create(`ControlSet001\Control\Network\NewNetworkWindowOff`) }, "build-new-network-window-off", handoff.Fail, "is there"},
+		{"WinRM started late", UEFI, func(s *sealed) { s.system.SetDWord(servicesPath+"WinRM", "Start", 3) }, "build-winrm-service", handoff.Fail, "Start=3"},
+		{"the work folder", UEFI, file("ProgramData/wintemplate/bootstrap.done", "{}"), "build-build-folder", handoff.Fail, "is there"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			s := good(c.firmware)
+			c.damage(s)
+			r := s.check(t)
+			hit := false
+			for _, f := range r.Bad() {
+				if f.ID == c.id && f.Severity == c.severity && strings.Contains(f.Object+" "+f.Found, c.found) {
+					hit = true
+					if f.Remedy == "" {
+						t.Errorf("%s has no remedy", f.ID)
+					}
+				}
+			}
+			if !hit {
+				t.Errorf("no %s finding %s with %q; found: %v", c.severity, c.id, c.found, r.Err())
+			}
+			if r.Err() == nil || !strings.Contains(r.Err().Error(), c.id) {
+				t.Errorf("the error does not name %s: %v", c.id, r.Err())
+			}
+		})
+	}
+}
+
+func (s *sealed) setState(state string) {
+	s.software.SetString(`Microsoft\Windows\CurrentVersion\Setup\State`, "ImageState", state)
+}
+
+// TestStateOnlyInTheLog: sysprep's verdict is written seconds before power-off.
+func TestStateOnlyInTheLog(t *testing.T) {
+	dirtyHive := func(logs bool) func(string, *regf.Key) map[string][]byte {
+		return func(name string, root *regf.Key) map[string][]byte {
+			if name != "SOFTWARE" {
+				return clean(name, root)
+			}
+			old := root.Clone()
+			old.SetString(`Microsoft\Windows\CurrentVersion\Setup\State`, "ImageState", "IMAGE_STATE_UNDEPLOYABLE")
+			d, err := regf.EncodeDirty(regf.Options{Sequence: 9}, old, root)
+			if err != nil {
+				panic(err)
+			}
+			if !logs {
+				d.Log1 = nil
+			}
+			return map[string][]byte{name: d.Primary, name + ".LOG1": d.Log1, name + ".LOG2": {}}
+		}
+	}
+	s := good(UEFI)
+	s.encode = dirtyHive(true)
+	r := s.check(t)
+	if err := r.Err(); err != nil {
+		t.Error(err)
+	}
+	if !slices.ContainsFunc(r.Findings, func(f Finding) bool { return f.ID == "hive-software" && strings.Contains(f.Found, "transaction logs") }) {
+		t.Error("the report does not say that the logs were read")
+	}
+
+	s = good(UEFI)
+	s.encode = dirtyHive(false)
+	r = s.check(t)
+	for _, f := range r.Findings {
+		if f.ID == "image-state" && f.Severity != handoff.Unknown {
+			t.Errorf("a verdict on a hive that could not be read: %+v", f)
+		}
+	}
+	if !slices.ContainsFunc(r.Bad(), func(f Finding) bool { return f.ID == "hive-dirty" && f.Severity == handoff.Unknown }) {
+		t.Errorf("no finding hive-dirty: %v", r.Err())
+	}
+}
+
+func TestNotADisk(t *testing.T) {
+	dir := t.TempDir()
+	overlay := dir + "/overlay.qcow2"
+	base := dir + "/base.qcow2"
+	disktest.Run(t, "qemu-utils", "qemu-img", "create", "-q", "-f", "qcow2", base, "10M")
+	disktest.Run(t, "qemu-utils", "qemu-img", "create", "-q", "-f", "qcow2", "-b", base, "-F", "qcow2", overlay)
+	text := dir + "/text"
+	if err := os.WriteFile(text, []byte("hello"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]string{overlay: "backing file", text: "neither a qcow2", dir + "/none": "no such file"} {
+		if _, err := Check(context.Background(), path, Expect{Firmware: UEFI}); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", path, err, want)
+		}
+	}
+	// A disk that nobody has installed anything on is a finding.
+	r, err := Check(context.Background(), base, Expect{Firmware: UEFI})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.ContainsFunc(r.Bad(), func(f Finding) bool { return f.ID == "partition-table" }) {
+		t.Errorf("an empty disk: %v", r.Err())
+	}
+	if _, err := Check(context.Background(), base, Expect{}); err == nil {
+		t.Error("a check without a firmware")
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if _, err := Check(ctx, base, Expect{Firmware: UEFI}); err == nil {
+		t.Error("a cancelled check gave a report")
+	}
+}

@@ -1,0 +1,59 @@
+package diskcheck
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"testing"
+
+	"github.com/wintemplate/packer-plugin-wintemplate/internal/diskcheck/fat"
+	"github.com/wintemplate/packer-plugin-wintemplate/internal/standin/windows/model/disktest"
+)
+
+// FuzzImage: whatever a file claims to be, reading it ends in bounded memory
+// and without a panic.
+func FuzzImage(f *testing.F) {
+	dir := f.TempDir()
+	path := dir + "/disk.qcow2"
+	disktest.Run(f, "qemu-utils", "qemu-img", "create", "-q", "-f", "qcow2", path, "4M")
+	small, err := os.ReadFile(path)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(small)
+	mbr := make([]byte, 1<<20)
+	mbr[510], mbr[511] = 0x55, 0xaa
+	copy(mbr[446:], []byte{0x80, 0, 0, 0, 7, 0, 0, 0, 8, 0, 0, 0, 0xff, 1, 0, 0})
+	copy(mbr[8*512:], "\xeb\x52\x90NTFS    ")
+	f.Add(mbr)
+	f.Fuzz(func(_ *testing.T, b []byte) {
+		img, err := openImage(bytes.NewReader(b), int64(len(b)))
+		if err != nil {
+			return
+		}
+		defer img.close()
+		c := &checker{ctx: context.Background(), want: Expect{Firmware: UEFI}, report: &Report{}, disk: img}
+		_ = c.run()
+	})
+}
+
+func FuzzFAT(f *testing.F) {
+	path := f.TempDir() + "/esp.img"
+	if err := os.WriteFile(path, make([]byte, 1<<20), 0o600); err != nil {
+		f.Fatal(err)
+	}
+	disktest.Run(f, "dosfstools", "mkfs.vfat", path)
+	disktest.Run(f, "mtools", "mmd", "-i", path, "::EFI")
+	b, err := os.ReadFile(path)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(b[:64<<10])
+	f.Fuzz(func(_ *testing.T, b []byte) {
+		v, err := fat.Open(bytes.NewReader(b), 1<<20)
+		if err != nil {
+			return
+		}
+		_, _ = v.ReadFile(`EFI\Boot\bootx64.efi`, 1<<20)
+	})
+}
