@@ -36,18 +36,22 @@ func CheckAccess(h Host, file string, stat Stat) error {
 	}
 	file = path.Clean(file)
 	if dot := homeDotFolder(file); dot != "" && h.AppArmor {
-		return &Error{Op: op, Object: file, Kind: ErrPermission,
+		return &Error{
+			Op: op, Object: file, Kind: ErrPermission,
 			Message: fmt.Sprintf("AppArmor forbids QEMU what lies in %s, a hidden folder of a home", dot),
-			Remedy:  "move the file out of it"}
+			Remedy:  "move the file out of it",
+		}
 	}
 	if h.DiskUser.UID == 0 {
 		return nil // root reads everything
 	}
 	denied := func(p, may string, info PathInfo) error {
-		return &Error{Op: op, Object: file, Kind: ErrPermission,
+		return &Error{
+			Op: op, Object: file, Kind: ErrPermission,
 			Message: fmt.Sprintf("%s has mode %04o and owner %d:%d, so QEMU's user %d:%d may not %s it",
 				p, info.Mode.Perm(), info.UID, info.GID, h.DiskUser.UID, h.DiskUser.GID, may),
-			Remedy: fmt.Sprintf("move the file, or open it (chmod o+%s %s)", map[string]string{"enter": "x", "read": "r"}[may], p)}
+			Remedy: fmt.Sprintf("move the file, or open it (chmod o+%s %s)", map[string]string{"enter": "x", "read": "r"}[may], p),
+		}
 	}
 	for _, dir := range parents(file) {
 		info, err := stat(dir)

@@ -43,7 +43,7 @@ func callError(op, object string, err error) error {
 	switch {
 	case errors.As(err, &lv):
 		e.Code, e.Kind = int(lv.Code), kinds[golibvirt.ErrorNumber(lv.Code)]
-		if e.Kind == ErrPermission {
+		if errors.Is(e.Kind, ErrPermission) {
 			e.Remedy = groupRemedy
 		}
 	case errors.Is(err, golibvirt.ErrUnsupported):
@@ -68,11 +68,11 @@ func connectError(uri string, err error) error {
 	if !errors.As(wrapped, &e) {
 		return wrapped
 	}
-	switch e.Kind {
-	case ErrDisconnected:
+	switch {
+	case errors.Is(e.Kind, ErrDisconnected):
 		e.Kind, e.Message = ErrUnavailable, "the daemon closed the connection"
 		e.Remedy = "too many clients, or a daemon that stops: look at its journal (journalctl -u libvirtd -u virtqemud)"
-	case nil:
+	case e.Kind == nil:
 		e.Kind = ErrUnavailable
 		if os.Geteuid() != 0 {
 			// The daemon asks polkit, whose refusals have several numbers and, where polkit does not run, none.

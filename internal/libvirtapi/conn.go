@@ -144,8 +144,12 @@ func on[T any](ctx context.Context, l *link, op, object string, limit time.Durat
 	var zero T
 	select {
 	case a := <-done:
-		if a.err != nil {
-			return zero, callError(op, object, a.err)
+		err := callError(op, object, a.err)
+		if errors.Is(err, ErrDisconnected) {
+			l.cut() // the next call must not take it for alive: its reader may not have noticed yet
+		}
+		if err != nil {
+			return zero, err
 		}
 		return a.v, nil
 	case <-ctx.Done():
@@ -153,8 +157,10 @@ func on[T any](ctx context.Context, l *link, op, object string, limit time.Durat
 			return zero, ctx.Err()
 		}
 		l.cut()
-		return zero, &Error{Op: op, Object: object, Kind: ErrTimeout,
+		return zero, &Error{
+			Op: op, Object: object, Kind: ErrTimeout,
 			Message: "no answer within " + limit.String(),
-			Remedy:  "look at the daemon's journal (journalctl -u libvirtd -u virtqemud)"}
+			Remedy:  "look at the daemon's journal (journalctl -u libvirtd -u virtqemud)",
+		}
 	}
 }

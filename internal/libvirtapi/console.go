@@ -37,8 +37,10 @@ type ConsoleLine struct {
 // opened later has lost what the guest wrote before. It reconnects until ctx ends, Close, or the domain stops.
 func (c *Conn) Console(ctx context.Context, d Domain) (*Console, error) {
 	ctx, cancel := context.WithCancel(ctx)
-	con := &Console{conn: c, domain: d, cancel: cancel,
-		queue: newQueue(linesKept, func() ConsoleLine { return ConsoleLine{Gap: true} })}
+	con := &Console{
+		conn: c, domain: d, cancel: cancel,
+		queue: newQueue(linesKept, func() ConsoleLine { return ConsoleLine{Gap: true} }),
+	}
 	s, err := con.open(ctx, 0)
 	if err != nil {
 		con.Close()
@@ -132,7 +134,7 @@ func (c *Console) run(ctx context.Context, s *consoleStream) {
 	}
 }
 
-// again reopens the console of a domain that still runs; (nil, nil) when it does not. After a lost connection
+// again reopens the console of a domain that still runs; (nil, nil) when it does not, or when nobody wants it. After a lost connection
 // libvirt may believe that the old one still reads, so then it is opened by force; when somebody else took the
 // console (virsh console --force), it is waited for.
 func (c *Console) again(ctx context.Context, lost bool) (*consoleStream, error) {
@@ -153,10 +155,7 @@ func (c *Console) again(ctx context.Context, lost bool) (*consoleStream, error) 
 			}
 			err = openErr
 		}
-		switch {
-		case ctx.Err() != nil:
-			return nil, nil
-		case time.Now().After(deadline):
+		if ctx.Err() == nil && time.Now().After(deadline) {
 			return nil, err
 		}
 		select {

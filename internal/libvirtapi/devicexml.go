@@ -12,7 +12,7 @@ const spareRootPorts = 4
 // agentChannel is the name by which the QEMU guest agent finds its port.
 const agentChannel = "org.qemu.guest_agent.0"
 
-func deviceList(spec DomainSpec) (*libvirtxml.DomainDeviceList, error) {
+func deviceList(spec DomainSpec) *libvirtxml.DomainDeviceList {
 	var zero uint
 	list := &libvirtxml.DomainDeviceList{
 		Disks:       disksXML(spec),
@@ -21,8 +21,10 @@ func deviceList(spec DomainSpec) (*libvirtxml.DomainDeviceList, error) {
 		// COM1. A pty, read through libvirt: a <log file> belongs to root.
 		Serials: []libvirtxml.DomainSerial{{
 			Source: &libvirtxml.DomainChardevSource{Pty: &libvirtxml.DomainChardevSourcePty{}},
-			Target: &libvirtxml.DomainSerialTarget{Type: "isa-serial", Port: &zero,
-				Model: &libvirtxml.DomainSerialTargetModel{Name: "isa-serial"}},
+			Target: &libvirtxml.DomainSerialTarget{
+				Type: "isa-serial", Port: &zero,
+				Model: &libvirtxml.DomainSerialTargetModel{Name: "isa-serial"},
+			},
 		}},
 		Consoles: []libvirtxml.DomainConsole{{
 			Source: &libvirtxml.DomainChardevSource{Pty: &libvirtxml.DomainChardevSourcePty{}},
@@ -36,14 +38,15 @@ func deviceList(spec DomainSpec) (*libvirtxml.DomainDeviceList, error) {
 		Graphics: []libvirtxml.DomainGraphic{{VNC: vncXML(spec.VNC)}},
 		// Windows' own display driver knows it, in BIOS and UEFI.
 		Videos: []libvirtxml.DomainVideo{{Model: libvirtxml.DomainVideoModel{
-			Type: "vga", VRam: 16384, Heads: 1, Primary: "yes"}}},
+			Type: "vga", VRam: 16384, Heads: 1, Primary: "yes",
+		}}},
 		// A balloon is one more device without a driver during Setup.
 		MemBalloon: &libvirtxml.DomainMemBalloon{Model: "none"},
 	}
 	if spec.Accelerator == KVM {
 		list.Panics = []libvirtxml.DomainPanic{{Model: "hyperv"}}
 	}
-	return list, nil
+	return list
 }
 
 // controllersXML says every controller, so that the hardware is the same on every host.

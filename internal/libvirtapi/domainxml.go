@@ -19,10 +19,6 @@ func DomainXML(spec DomainSpec) (string, error) {
 	if err := spec.validate(); err != nil {
 		return "", err
 	}
-	devices, err := deviceList(spec)
-	if err != nil {
-		return "", err
-	}
 	owner, err := spec.Owner.xml()
 	if err != nil {
 		return "", err
@@ -47,7 +43,7 @@ func DomainXML(spec DomainSpec) (string, error) {
 			SuspendToMem:  &libvirtxml.DomainPMPolicy{Enabled: "no"},
 			SuspendToDisk: &libvirtxml.DomainPMPolicy{Enabled: "no"},
 		},
-		Devices: devices,
+		Devices: deviceList(spec),
 	}
 	if spec.Accelerator == KVM {
 		// With the panic device: a blue screen becomes an event, and stays on the screen for a picture.

@@ -92,17 +92,29 @@ func TestDomainXMLVariants(t *testing.T) {
 		change    func(*libvirtapi.DomainSpec)
 		has, lack []string
 	}{
-		{"guest west of Greenwich", func(s *libvirtapi.DomainSpec) { s.ClockOffset = -8 * time.Hour },
-			[]string{`offset="variable" basis="utc" adjustment="-28800"`}, nil},
+		{
+			"guest west of Greenwich", func(s *libvirtapi.DomainSpec) { s.ClockOffset = -8 * time.Hour },
+			[]string{`offset="variable" basis="utc" adjustment="-28800"`},
+			nil,
+		},
 		{"UTC guest", func(s *libvirtapi.DomainSpec) { s.ClockOffset = 0 }, []string{`adjustment="0"`}, nil},
 		{"link up", func(s *libvirtapi.DomainSpec) { s.NIC.LinkUp = true }, []string{`<link state="up">`}, []string{`<link state="down">`}},
-		{"bridge", func(s *libvirtapi.DomainSpec) { s.NIC.Network, s.NIC.Bridge = "", "br0" },
-			[]string{`<interface type="bridge">`, `<source bridge="br0">`}, []string{`network="default"`}},
-		{"screen on a port", func(s *libvirtapi.DomainSpec) { s.VNC = libvirtapi.VNCLocalhost },
-			[]string{`autoport="yes"`, `address="127.0.0.1"`}, []string{`type="socket"`, "0.0.0.0"}},
+		{
+			"bridge", func(s *libvirtapi.DomainSpec) { s.NIC.Network, s.NIC.Bridge = "", "br0" },
+			[]string{`<interface type="bridge">`, `<source bridge="br0">`},
+			[]string{`network="default"`},
+		},
+		{
+			"screen on a port", func(s *libvirtapi.DomainSpec) { s.VNC = libvirtapi.VNCLocalhost },
+			[]string{`autoport="yes"`, `address="127.0.0.1"`},
+			[]string{`type="socket"`, "0.0.0.0"},
+		},
 		{"screen on a socket", func(*libvirtapi.DomainSpec) {}, []string{`<listen type="socket">`}, []string{"autoport"}},
-		{"only what the host's KVM has", func(s *libvirtapi.DomainSpec) { s.HyperV = []string{"relaxed", "vapic", "spinlocks"} },
-			[]string{"<relaxed", "<vapic", "<spinlocks"}, []string{"<stimer", "<synic", "<vpindex", "<frequencies"}},
+		{
+			"only what the host's KVM has", func(s *libvirtapi.DomainSpec) { s.HyperV = []string{"relaxed", "vapic", "spinlocks"} },
+			[]string{"<relaxed", "<vapic", "<spinlocks"},
+			[]string{"<stimer", "<synic", "<vpindex", "<frequencies"},
+		},
 		{"ISO copied into the pool", func(s *libvirtapi.DomainSpec) { s.CDs[0].Backing.KeepOwner = false }, []string{"server &amp; 2022.iso"}, []string{"seclabel"}},
 		{"empty drive", func(s *libvirtapi.DomainSpec) { s.CDs[1] = libvirtapi.CDSpec{} }, []string{`dev="sdb"`}, []string{"answers.iso"}},
 	}

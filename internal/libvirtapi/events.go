@@ -34,8 +34,10 @@ type Watch struct {
 // event is an EventState. It reconnects by itself until ctx ends or Close.
 func (c *Conn) Watch(ctx context.Context, d Domain) (*Watch, error) {
 	ctx, cancel := context.WithCancel(ctx)
-	w := &Watch{conn: c, domain: d, cancel: cancel,
-		queue: newQueue(eventsKept, func() Event { return Event{Kind: EventState, State: DomainState{StateUnknown, ReasonUnknown}} })}
+	w := &Watch{
+		conn: c, domain: d, cancel: cancel,
+		queue: newQueue(eventsKept, func() Event { return Event{Kind: EventState, State: DomainState{StateUnknown, ReasonUnknown}} }),
+	}
 	s, err := w.subscribe(ctx)
 	if err != nil {
 		w.Close()

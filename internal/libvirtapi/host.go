@@ -132,9 +132,11 @@ func parseBaseLabel(labels []libvirtxml.CapsHostSecModelLabel) (User, error) {
 // Supported is an error when libvirt or QEMU is older than the floor.
 func (h Host) Supported() error {
 	tooOld := func(what string, found, need Version) error {
-		return &Error{Op: "use", Object: h.Name, Kind: ErrUnsupported,
+		return &Error{
+			Op: "use", Object: h.Name, Kind: ErrUnsupported,
 			Message: fmt.Sprintf("%s is %s, and %s is the oldest that works", what, found, need),
-			Remedy:  "use a host with Ubuntu 22.04, Debian 12, RHEL 9 or newer"}
+			Remedy:  "use a host with Ubuntu 22.04, Debian 12, RHEL 9 or newer",
+		}
 	}
 	switch {
 	case h.Libvirt < MinLibvirt:
@@ -166,12 +168,16 @@ func (d DomainCaps) Missing(f Firmware) error {
 	cpu := cpuMode(d.Accelerator)
 	switch {
 	case f == UEFI && !d.UEFI:
-		return &Error{Op: "use firmware", Object: string(f), Kind: ErrUnsupported,
+		return &Error{
+			Op: "use firmware", Object: string(f), Kind: ErrUnsupported,
 			Message: "libvirt found no UEFI firmware for " + d.Machine,
-			Remedy:  "install OVMF on libvirt's host (Debian, Ubuntu: ovmf; Fedora, RHEL: edk2-ovmf), or set firmware = \"bios\""}
+			Remedy:  "install OVMF on libvirt's host (Debian, Ubuntu: ovmf; Fedora, RHEL: edk2-ovmf), or set firmware = \"bios\"",
+		}
 	case !slices.Contains(d.CPUModes, cpu):
-		return &Error{Op: "use CPU mode", Object: cpu, Kind: ErrUnsupported,
-			Message: fmt.Sprintf("%s on this host offers only %s", d.Accelerator, strings.Join(d.CPUModes, ", "))}
+		return &Error{
+			Op: "use CPU mode", Object: cpu, Kind: ErrUnsupported,
+			Message: fmt.Sprintf("%s on this host offers only %s", d.Accelerator, strings.Join(d.CPUModes, ", ")),
+		}
 	}
 	return nil
 }

@@ -52,9 +52,11 @@ func openLink(ctx context.Context, d dialer, uri string, limit time.Duration) (*
 		if !errors.Is(context.Cause(ctx), errLimit) {
 			return nil, ctx.Err()
 		}
-		return nil, &Error{Op: "connect to", Object: uri, Kind: ErrTimeout,
+		return nil, &Error{
+			Op: "connect to", Object: uri, Kind: ErrTimeout,
 			Message: "the daemon accepted the connection but did not answer",
-			Remedy:  "look at its journal (journalctl -u libvirtd -u virtqemud); restarting it does not stop guests"}
+			Remedy:  "look at its journal (journalctl -u libvirtd -u virtqemud); restarting it does not stop guests",
+		}
 	}
 }
 

@@ -25,13 +25,17 @@ func target(uri string) (dialer, string, error) {
 	}
 	u, err := url.Parse(uri)
 	if err != nil {
-		return nil, "", &Error{Op: "connect to", Object: uri, Message: err.Error(), Kind: ErrUnsupported,
-			Remedy: "write " + systemURI}
+		return nil, "", &Error{
+			Op: "connect to", Object: uri, Message: err.Error(), Kind: ErrUnsupported,
+			Remedy: "write " + systemURI,
+		}
 	}
 	driver, transport, _ := strings.Cut(u.Scheme, "+")
 	refuse := func(found string) (dialer, string, error) {
-		return nil, "", &Error{Op: "connect to", Object: uri, Message: found, Kind: ErrUnsupported,
-			Remedy: "use " + systemURI + " on the machine that runs the guests"}
+		return nil, "", &Error{
+			Op: "connect to", Object: uri, Message: found, Kind: ErrUnsupported,
+			Remedy: "use " + systemURI + " on the machine that runs the guests",
+		}
 	}
 	switch {
 	case driver != "qemu":

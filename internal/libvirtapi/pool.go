@@ -82,9 +82,11 @@ func (c *Conn) usePool(ctx context.Context, name string) (Pool, error) {
 		return Pool{}, err
 	}
 	if !slices.Contains(filePools, p.Type) {
-		return Pool{}, &Error{Op: op, Object: name, Kind: ErrUnsupported,
+		return Pool{}, &Error{
+			Op: op, Object: name, Kind: ErrUnsupported,
 			Message: fmt.Sprintf("its type is %q, and only pools that hold files work (%s)", p.Type, strings.Join(filePools, ", ")),
-			Remedy:  "set storage_pool to another one"}
+			Remedy:  "set storage_pool to another one",
+		}
 	}
 	active, err := ask(ctx, c, op, name, func(l *golibvirt.Libvirt) (int32, error) { return l.StoragePoolIsActive(h) })
 	if err != nil {

@@ -274,7 +274,8 @@ func TestNewestLease(t *testing.T) {
 func TestParseNetwork(t *testing.T) {
 	tests := map[string]libvirtapi.Network{
 		`<network><name>d</name><forward mode='nat'/><bridge name='virbr0'/><ip address='192.168.122.1' netmask='255.255.255.0'><dhcp><range start='192.168.122.2' end='192.168.122.254'/></dhcp></ip></network>`: {
-			Name: "d", Forward: "nat", Bridge: "virbr0", DHCP: true},
+			Name: "d", Forward: "nat", Bridge: "virbr0", DHCP: true,
+		},
 		`<network><name>i</name><ip family='ipv6' address='fd00::1' prefix='64'><dhcp><range start='fd00::2' end='fd00::9'/></dhcp></ip></network>`: {Name: "i"},
 		`<network><name>b</name><forward mode='bridge'/><bridge name='br0'/></network>`:                                                             {Name: "b", Forward: "bridge", Bridge: "br0"},
 	}

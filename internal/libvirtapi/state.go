@@ -64,13 +64,19 @@ var (
 		StateUnknown, StateRunning, StateBlocked, StatePaused, StateShutdown, StateOff, StateCrashed, StatePMSuspended,
 	}
 	reasons = map[State][]string{
-		StateRunning: {ReasonUnknown, "booted", "migrated", "restored", "from snapshot", "unpaused", "migration canceled",
-			"save canceled", "event wakeup", ReasonCrashed, "post-copy", "post-copy failed"},
-		StatePaused: {ReasonUnknown, "user", "migrating", "saving", "dumping", ReasonIOError, "watchdog", "from snapshot",
-			"shutting down", "creating snapshot", ReasonCrashed, "starting up", "post-copy", "post-copy failed", "api error"},
+		StateRunning: {
+			ReasonUnknown, "booted", "migrated", "restored", "from snapshot", "unpaused", "migration canceled",
+			"save canceled", "event wakeup", ReasonCrashed, "post-copy", "post-copy failed",
+		},
+		StatePaused: {
+			ReasonUnknown, "user", "migrating", "saving", "dumping", ReasonIOError, "watchdog", "from snapshot",
+			"shutting down", "creating snapshot", ReasonCrashed, "starting up", "post-copy", "post-copy failed", "api error",
+		},
 		StateShutdown: {ReasonUnknown, "user"},
-		StateOff: {ReasonUnknown, ReasonShutdown, ReasonDestroyed, ReasonCrashed, "migrated", "saved", ReasonFailed,
-			"from snapshot", ReasonDaemon},
+		StateOff: {
+			ReasonUnknown, ReasonShutdown, ReasonDestroyed, ReasonCrashed, "migrated", "saved", ReasonFailed,
+			"from snapshot", ReasonDaemon,
+		},
 		StateCrashed: {ReasonUnknown, "panicked"},
 	}
 )

@@ -131,9 +131,11 @@ func (c *Conn) transfer(ctx context.Context, op string, v Volume, m *meter, prog
 				}
 			}
 			if time.Since(moved) > stallLimit && !m.busy.Load() {
-				return give(&Error{Op: op, Object: v.Name, Kind: ErrTimeout,
+				return give(&Error{
+					Op: op, Object: v.Name, Kind: ErrTimeout,
 					Message: fmt.Sprintf("nothing has moved for %s, after %d bytes", stallLimit, n),
-					Remedy:  "look at the host's disks and at the daemon's journal"})
+					Remedy:  "look at the host's disks and at the daemon's journal",
+				})
 			}
 		}
 	}
@@ -189,10 +191,10 @@ func (s *source) Read(p []byte) (int, error) {
 	s.busy.Store(false)
 	s.left -= int64(n)
 	s.done.Add(int64(n))
-	if err == io.EOF && s.left > 0 {
+	if errors.Is(err, io.EOF) && s.left > 0 {
 		err = fmt.Errorf("%w: %d bytes are missing", io.ErrUnexpectedEOF, s.left)
 	}
-	if err != nil && err != io.EOF {
+	if err != nil && !errors.Is(err, io.EOF) {
 		s.setFailure(err)
 	}
 	return n, err

@@ -1,9 +1,6 @@
 package libvirttest
 
-import (
-	"fmt"
-	"testing"
-)
+import "testing"
 
 // Ending is what a guest does after it has written its text.
 type Ending []byte
@@ -67,7 +64,7 @@ func Guest(t testing.TB, text string, ticks byte, ending Ending) []byte {
 	}
 	code = append(code, ending...)
 	if len(code) > textAt || textAt+len(text)+1 > sectorSize-2 || ticks > 127 {
-		t.Fatal(fmt.Sprintf("the guest does not fit a sector: code %d, text %d, ticks %d", len(code), len(text), ticks))
+		t.Fatalf("the guest does not fit a sector: code %d, text %d, ticks %d", len(code), len(text), ticks)
 	}
 	sector := make([]byte, sectorSize)
 	copy(sector, code)
