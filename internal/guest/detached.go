@@ -71,7 +71,7 @@ func (s *Session) await(parent context.Context, o Operation, id string, onStage 
 		lost  int
 	)
 	for {
-		status, _, err := TaskStatus.Do(ctx, s, TaskParameters{ID: id})
+		status, _, err := TaskStatus.once().Do(ctx, s, TaskParameters{ID: id})
 		switch {
 		case parent.Err() != nil:
 			return Envelope{}, false, fmt.Errorf("%s: %w", o.Name, parent.Err())

@@ -25,6 +25,12 @@ type Operation struct {
 // Call is an operation with the types of its parameters and its result.
 type Call[P, R any] struct{ Operation }
 
+// once is the call without its own repetition, for loops that count failures.
+func (c Call[P, R]) once() Call[P, R] {
+	c.Repeatable = false
+	return c
+}
+
 var operations []Operation
 
 // Operations lists every operation, in the order of their definition.

@@ -46,7 +46,7 @@ func (s *Session) waitReady(parent context.Context, settle Settle, notBoot strin
 		previous string
 	)
 	for {
-		r, _, err := WaitReady.Do(ctx, s, ReadyParameters{ManifestSHA256: settle.Manifest})
+		r, _, err := WaitReady.once().Do(ctx, s, ReadyParameters{ManifestSHA256: settle.Manifest})
 		switch {
 		case parent.Err() != nil:
 			return ReadyResult{}, fmt.Errorf("%s: %w", name, parent.Err())
