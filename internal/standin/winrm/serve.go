@@ -1,6 +1,7 @@
 package winrm
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"mime"
@@ -36,10 +37,11 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "this stand-in reads UTF-8 only; Windows reads UTF-16 too", http.StatusUnsupportedMediaType)
 		return
 	}
-	body, err := io.ReadAll(io.LimitReader(r.Body, int64(s.quotas.EnvelopeBytes)+1))
-	if err != nil {
+	buf := bytes.NewBuffer(make([]byte, 0, min(max(r.ContentLength, 0), int64(s.quotas.EnvelopeBytes))+bytes.MinRead))
+	if _, err := buf.ReadFrom(io.LimitReader(r.Body, int64(s.quotas.EnvelopeBytes)+1)); err != nil {
 		return // the client went away
 	}
+	body := buf.Bytes()
 	if len(body) > s.quotas.EnvelopeBytes {
 		_, _ = io.Copy(io.Discard, io.LimitReader(r.Body, 16<<20)) // so that the client can read the answer
 		s.answer(w, nil, nil, faultEnvelopeQuota(s.quotas.EnvelopeBytes))
