@@ -25,7 +25,8 @@ type PathInfo struct {
 // forbids everything under a dot-folder of a home, where Packer's own cache lies (~/.cache/packer;
 // crc-org/crc#1776).
 //
-// An ACL is not seen: a file that is readable by one alone counts as unreadable.
+// The path must have its symbolic links resolved (filepath.EvalSymlinks), as the overlay's header should too: QEMU walks
+// the folders behind them. An ACL is not seen: a file that is readable by one alone counts as unreadable.
 func CheckAccess(h Host, file string, stat Stat) error {
 	const op = "let QEMU read"
 	if !path.IsAbs(file) {
