@@ -116,6 +116,9 @@ type Answers struct {
 type Image struct {
 	// Index is the image's number in install.wim, from 1.
 	Index int
+	// Name is the image's NAME, such as "Windows Server 2022 SERVERSTANDARD";
+	// only a user's own answer file is compared with it.
+	Name string
 	// EditionID is the WIM's EDITIONID, such as "ServerStandardEval".
 	EditionID string
 	// Architecture is "amd64"; nothing else is supported yet.

@@ -89,8 +89,8 @@ func (a Answers) windowsPE(doc *document, locale windows.Locale) {
 	doc.component(passWindowsPE, componentSetup,
 		a.disk(),
 		a.imageInstall(),
-		group("DynamicUpdate", flag("Enable", false), leaf("WillShowUI", "Never")),
-		group("Diagnostics", flag("OptIn", false)),
+		group("DynamicUpdate", boolean("Enable", false), leaf("WillShowUI", "Never")),
+		group("Diagnostics", boolean("OptIn", false)),
 		a.userData(),
 		runSynchronous(commands),
 	)
@@ -137,7 +137,7 @@ func (a Answers) disk() *node {
 		create = []*node{
 			item("CreatePartition", number("Order", 1), leaf("Type", "EFI"), number("Size", efiMB)),
 			item("CreatePartition", number("Order", 2), leaf("Type", "MSR"), number("Size", msrMB)),
-			item("CreatePartition", number("Order", 3), leaf("Type", "Primary"), flag("Extend", true)),
+			item("CreatePartition", number("Order", 3), leaf("Type", "Primary"), boolean("Extend", true)),
 		}
 		modify = []*node{
 			item("ModifyPartition", number("Order", 1), number("PartitionID", 1), leaf("Format", "FAT32"), leaf("Label", "System")),
@@ -147,10 +147,10 @@ func (a Answers) disk() *node {
 	} else {
 		create = []*node{
 			item("CreatePartition", number("Order", 1), leaf("Type", "Primary"), number("Size", systemMB)),
-			item("CreatePartition", number("Order", 2), leaf("Type", "Primary"), flag("Extend", true)),
+			item("CreatePartition", number("Order", 2), leaf("Type", "Primary"), boolean("Extend", true)),
 		}
 		modify = []*node{
-			item("ModifyPartition", number("Order", 1), number("PartitionID", 1), flag("Active", true), leaf("Format", "NTFS"), leaf("Label", "System")),
+			item("ModifyPartition", number("Order", 1), number("PartitionID", 1), boolean("Active", true), leaf("Format", "NTFS"), leaf("Label", "System")),
 			item("ModifyPartition", number("Order", 2), number("PartitionID", 2), leaf("Format", "NTFS"), leaf("Label", "Windows"), leaf("Letter", "C")),
 		}
 	}
@@ -158,7 +158,7 @@ func (a Answers) disk() *node {
 		leaf("WillShowUI", "OnError"),
 		item("Disk",
 			number("DiskID", 0),
-			flag("WillWipeDisk", true),
+			boolean("WillWipeDisk", true),
 			group("CreatePartitions", create...),
 			group("ModifyPartitions", modify...),
 		),
@@ -180,7 +180,7 @@ func (a Answers) imageInstall() *node {
 		group("InstallFrom", item("MetaData", leaf("Key", "/IMAGE/INDEX"), number("Value", a.Image.Index))),
 		group("InstallTo", number("DiskID", 0), number("PartitionID", a.Firmware.WindowsPartition())),
 		leaf("WillShowUI", "OnError"),
-		flag("InstallToAvailablePartition", false),
+		boolean("InstallToAvailablePartition", false),
 	))
 }
 
@@ -191,7 +191,7 @@ func (a Answers) userData() *node {
 	}
 	key.add(leaf("WillShowUI", "OnError"))
 	return group("UserData",
-		flag("AcceptEula", true),
+		boolean("AcceptEula", true),
 		leaf("FullName", or(a.FullName, "packer")),
 		leaf("Organization", or(a.Organization, "packer")),
 		key,
@@ -201,9 +201,9 @@ func (a Answers) userData() *node {
 // specialize is what Windows does when it starts from its disk first.
 func (a Answers) specialize(doc *document, zone string) {
 	doc.component(passSpecialize, componentShell, leaf("ComputerName", or(a.ComputerName, "*")), leaf("TimeZone", zone))
-	doc.component(passSpecialize, componentActivationUX, flag("SkipAutoActivation", true))
+	doc.component(passSpecialize, componentActivationUX, boolean("SkipAutoActivation", true))
 	if a.Product.Server {
-		doc.component(passSpecialize, componentServerManager, flag("DoNotOpenServerManagerAtLogon", true))
+		doc.component(passSpecialize, componentServerManager, boolean("DoNotOpenServerManagerAtLogon", true))
 	}
 	var open []*node
 	if a.RemoteDesktop != nil {
@@ -211,7 +211,7 @@ func (a Answers) specialize(doc *document, zone string) {
 		if a.RemoteDesktop.WithoutNLA {
 			authentication = 0
 		}
-		doc.component(passSpecialize, componentTerminal, flag("fDenyTSConnections", false))
+		doc.component(passSpecialize, componentTerminal, boolean("fDenyTSConnections", false))
 		doc.component(passSpecialize, componentTerminalStation, number("UserAuthentication", authentication))
 		if !a.FirewallOff {
 			open = append(open, firewallGroup("RemoteDesktop", remoteDesktopGroup))
@@ -224,13 +224,13 @@ func (a Answers) specialize(doc *document, zone string) {
 	}
 	var firewall []*node
 	if a.FirewallOff {
-		firewall = append(firewall, flag("DomainProfile_EnableFirewall", false))
+		firewall = append(firewall, boolean("DomainProfile_EnableFirewall", false))
 	}
 	if len(open) > 0 {
 		firewall = append(firewall, group("FirewallGroups", open...))
 	}
 	if a.FirewallOff {
-		firewall = append(firewall, flag("PrivateProfile_EnableFirewall", false), flag("PublicProfile_EnableFirewall", false))
+		firewall = append(firewall, boolean("PrivateProfile_EnableFirewall", false), boolean("PublicProfile_EnableFirewall", false))
 	}
 	doc.component(passSpecialize, componentFirewall, firewall...)
 
@@ -247,7 +247,7 @@ func (a Answers) specialize(doc *document, zone string) {
 const remoteDesktopGroup = "@FirewallAPI.dll,-28752"
 
 func firewallGroup(key, id string) *node {
-	return keyed("FirewallGroup", key, flag("Active", true), leaf("Group", id), leaf("Profile", "all"))
+	return keyed("FirewallGroup", key, boolean("Active", true), leaf("Group", id), leaf("Profile", "all"))
 }
 
 // kmsCommands names the KMS host in the registry, where Windows' activation
@@ -269,7 +269,7 @@ func kmsCommands(kmsHost string) []command {
 func (a Answers) oobe(doc *document, locale windows.Locale, logon, password string) {
 	doc.component(passOOBE, componentLocale, localeNodes(locale, a.InputLocale, a.UserLocale)...)
 	if !a.Product.Server {
-		doc.component(passOOBE, componentDriveEncryption, flag("PreventDeviceEncryption", true))
+		doc.component(passOOBE, componentDriveEncryption, boolean("PreventDeviceEncryption", true))
 	}
 
 	accounts := group("UserAccounts")
@@ -300,7 +300,7 @@ func (a Answers) oobe(doc *document, locale windows.Locale, logon, password stri
 		// LogonCount N gives N+1 logons (documented by Microsoft): one for
 		// the first logon, one to spare.
 		group("AutoLogon",
-			leaf("Username", logon), flag("Enabled", true), number("LogonCount", 1), passwordNode("Password", password)),
+			leaf("Username", logon), boolean("Enabled", true), number("LogonCount", 1), passwordNode("Password", password)),
 		group("FirstLogonCommands", item("SynchronousCommand", number("Order", 1), leaf("CommandLine", firstLogonCommand))),
 	)
 }
@@ -317,11 +317,11 @@ func localeNodes(locale windows.Locale, input, user string) []*node {
 // oobePages hides every page of the welcome.
 func oobePages() *node {
 	return group("OOBE",
-		flag("HideEULAPage", true),
-		flag("HideLocalAccountScreen", true),
-		flag("HideOEMRegistrationScreen", true),
-		flag("HideOnlineAccountScreens", true),
-		flag("HideWirelessSetupInOOBE", true),
+		boolean("HideEULAPage", true),
+		boolean("HideLocalAccountScreen", true),
+		boolean("HideOEMRegistrationScreen", true),
+		boolean("HideOnlineAccountScreens", true),
+		boolean("HideWirelessSetupInOOBE", true),
 		number("ProtectYourPC", 3),
 	)
 }
@@ -342,7 +342,7 @@ func localAccount(account LocalAccount) *node {
 	}
 	n.add(leaf("Group", groupName), leaf("Name", account.Name))
 	if account.Password == "" {
-		return n.add(group("Password", leaf("Value", ""), flag("PlainText", true)))
+		return n.add(group("Password", leaf("Value", ""), boolean("PlainText", true)))
 	}
 	return n.add(passwordNode("Password", account.Password))
 }

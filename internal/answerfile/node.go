@@ -42,8 +42,8 @@ func group(name string, kids ...*node) *node {
 // leaf is an element with text.
 func leaf(name, text string) *node { return &node{name: name, text: text} }
 
-// flag is an element with true or false.
-func flag(name string, value bool) *node {
+// boolean is an element with true or false.
+func boolean(name string, value bool) *node {
 	if value {
 		return leaf(name, "true")
 	}
@@ -107,6 +107,9 @@ func (n *node) value(path string) string {
 }
 
 func (n *node) attr(name string) string {
+	if n == nil {
+		return ""
+	}
 	for _, a := range n.attrs {
 		if a.Name.Local == name {
 			return a.Value

@@ -38,5 +38,5 @@ func reveal(value, element string) (password string, ok bool) {
 
 // passwordNode is a password element.
 func passwordNode(name, password string) *node {
-	return group(name, leaf("Value", hidden(password, name)), flag("PlainText", false))
+	return group(name, leaf("Value", hidden(password, name)), boolean("PlainText", false))
 }

@@ -119,7 +119,7 @@ func Unattend(a SysprepAnswers) ([]byte, error) {
 	// Without these two a clone loses its storage drivers' devices and stops
 	// with 0x7B (antifob/incus-windows has both).
 	doc.component(passGeneralize, componentPnpSysprep,
-		flag("DoNotCleanUpNonPresentDevices", true), flag("PersistAllDeviceInstalls", true))
+		boolean("DoNotCleanUpNonPresentDevices", true), boolean("PersistAllDeviceInstalls", true))
 
 	doc.component(passSpecialize, componentShell, append(ownerNodes(a), leaf("TimeZone", zone))...)
 	doc.component(passSpecialize, componentDeployment, runSynchronous(a.commands()))
@@ -129,10 +129,10 @@ func Unattend(a SysprepAnswers) ([]byte, error) {
 		// Deprecated by Microsoft, and the only way past the page that asks
 		// for the administrator's password without keeping one in the file;
 		// cloudbase-init's own Unattend.xml has it.
-		pages := oobePages().add(flag("SkipMachineOOBE", true), flag("SkipUserOOBE", true))
+		pages := oobePages().add(boolean("SkipMachineOOBE", true), boolean("SkipUserOOBE", true))
 		doc.component(passOOBE, componentShell, pages)
 	} else {
-		doc.component(passOOBE, componentDriveEncryption, flag("PreventDeviceEncryption", true))
+		doc.component(passOOBE, componentDriveEncryption, boolean("PreventDeviceEncryption", true))
 		account := LocalAccount{Name: a.Account, Administrator: true}
 		doc.component(passOOBE, componentShell, oobePages(),
 			group("UserAccounts", group("LocalAccounts", localAccount(account))))

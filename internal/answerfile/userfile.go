@@ -1,0 +1,252 @@
+package answerfile
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/wintemplate/packer-plugin-wintemplate/internal/windows"
+)
+
+// CheckFile names every defect of a user's own Autounattend.xml at once, or
+// returns nil: what Setup would stop at, wait for or read otherwise, and what
+// the build needs of it. Of the answers only Product, Firmware, Image and
+// InstallMethod count.
+func CheckFile(data []byte, a Answers) error {
+	root, err := parse(data)
+	if err != nil {
+		return err
+	}
+	var p problems
+	for _, defect := range checkDocument(root, a.Product, a.Image.Architecture) {
+		p = append(p, defect)
+	}
+	f := userFile{root: root, a: a, p: &p}
+	if a.InstallMethod != MethodApply {
+		f.languages()
+		f.disk()
+		f.image()
+		f.key()
+		f.drivers()
+	}
+	f.commands()
+	f.welcome()
+	f.firstLogon()
+	if f.pass(passGeneralize) != nil {
+		p.add("generalize", "the pass belongs into the file for sysprep: from here it stays in C:\\Windows\\Panther, and sysprep takes it from there")
+	}
+	return p.err()
+}
+
+type userFile struct {
+	root *node
+	a    Answers
+	p    *problems
+}
+
+func (f userFile) pass(name string) *node {
+	for _, s := range f.root.kids {
+		if s.name == "settings" && s.attr("pass") == name {
+			return s
+		}
+	}
+	return nil
+}
+
+// component is a component of a pass, nil where there is none; a nil node's
+// methods find nothing.
+func (f userFile) component(pass, name string) *node {
+	settings := f.pass(pass)
+	if settings == nil {
+		return nil
+	}
+	for _, c := range settings.kids {
+		if c.name == "component" && strings.EqualFold(c.attr("name"), name) {
+			return c
+		}
+	}
+	return nil
+}
+
+func (f userFile) languages() {
+	c := f.component(passWindowsPE, componentWinPELocale)
+	if c == nil {
+		f.p.add(componentWinPELocale, "missing in pass windowsPE; Setup stops at its language page")
+		return
+	}
+	language := strings.TrimSpace(c.value("UILanguage"))
+	switch list := f.a.Image.SetupLanguages; {
+	case language == "":
+		f.p.add(componentWinPELocale+"/UILanguage", "missing; Setup stops at its language page")
+	case len(list) > 0 && !containsFold(list, language):
+		f.p.add(componentWinPELocale+"/UILanguage", "%q is not in the medium's sources/lang.ini, which has %s; Setup stops at its language page", language, strings.Join(list, ", "))
+	}
+	if input := c.value("InputLocale"); windows.HasIME(input) {
+		f.p.add(componentWinPELocale+"/InputLocale", "%q names an IME, which Windows PE has not; write a keyboard such as 0412:00000412", input)
+	}
+	language = strings.TrimSpace(f.component(passOOBE, componentLocale).value("UILanguage"))
+	if language != "" && len(f.a.Image.Languages) > 0 && !containsFold(f.a.Image.Languages, language) {
+		f.p.add(componentLocale+"/UILanguage", "%q is not in the image, which has %s", language, strings.Join(f.a.Image.Languages, ", "))
+	}
+}
+
+func (f userFile) disk() {
+	configuration := f.component(passWindowsPE, componentSetup).find("DiskConfiguration")
+	if configuration.child("Disk") == nil {
+		f.p.add("DiskConfiguration", "missing in pass windowsPE; Setup stops at its disk page")
+		return
+	}
+	hasEFI, hasActive, last, windowsOn := false, false, 0, 0
+	for _, disk := range configuration.kids {
+		for _, partition := range disk.find("CreatePartitions").children() {
+			hasEFI = hasEFI || strings.EqualFold(strings.TrimSpace(partition.value("Type")), "EFI")
+			if n, err := strconv.Atoi(strings.TrimSpace(partition.value("Order"))); err == nil {
+				last = max(last, n)
+			}
+		}
+		for _, partition := range disk.find("ModifyPartitions").children() {
+			hasActive = hasActive || strings.EqualFold(strings.TrimSpace(partition.value("Active")), "true")
+		}
+	}
+	switch {
+	case f.a.Firmware == UEFI && !hasEFI:
+		f.p.add("DiskConfiguration", "no partition of type EFI, but the firmware is uefi: Windows cannot be installed on such a disk")
+	case f.a.Firmware == BIOS && hasEFI:
+		f.p.add("DiskConfiguration", "a partition of type EFI, but the firmware is bios")
+	case f.a.Firmware == BIOS && !hasActive:
+		f.p.add("DiskConfiguration", "no active partition, but the firmware is bios: nothing would start")
+	}
+	windowsOn, _ = strconv.Atoi(strings.TrimSpace(f.component(passWindowsPE, componentSetup).value("ImageInstall/OSImage/InstallTo/PartitionID")))
+	if windowsOn != 0 && last != 0 && windowsOn != last {
+		f.p.add("ImageInstall/OSImage/InstallTo/PartitionID", "%d, but the last partition is %d; Windows' must be the last, or no clone can grow it", windowsOn, last)
+	}
+}
+
+// children are the elements of a node that may be nil.
+func (n *node) children() []*node {
+	if n == nil {
+		return nil
+	}
+	return n.kids
+}
+
+func (f userFile) image() {
+	from := f.component(passWindowsPE, componentSetup).find("ImageInstall/OSImage/InstallFrom")
+	found := false
+	for _, data := range from.children() {
+		key, value := strings.TrimSpace(data.value("Key")), strings.TrimSpace(data.value("Value"))
+		switch strings.ToUpper(key) {
+		case "/IMAGE/INDEX":
+			found = true
+			if value != strconv.Itoa(f.a.Image.Index) {
+				f.p.add("ImageInstall/OSImage/InstallFrom", "/IMAGE/INDEX %s, but the build resolved to image %d", value, f.a.Image.Index)
+			}
+		case "/IMAGE/NAME":
+			found = true
+			if f.a.Image.Name != "" && value != f.a.Image.Name {
+				f.p.add("ImageInstall/OSImage/InstallFrom", "/IMAGE/NAME %q, but the image's NAME is %q (tools print DISPLAYNAME): \"No images are available\"", value, f.a.Image.Name)
+			}
+		case "/IMAGE/DESCRIPTION":
+			found = true
+		}
+	}
+	if !found && f.a.Image.Editions > 1 {
+		f.p.add("ImageInstall/OSImage/InstallFrom", "missing, but the medium holds %d images; Setup stops at its edition page", f.a.Image.Editions)
+	}
+	to := f.component(passWindowsPE, componentSetup).find("ImageInstall/OSImage")
+	if to.child("InstallTo") == nil && !strings.EqualFold(strings.TrimSpace(to.value("InstallToAvailablePartition")), "true") {
+		f.p.add("ImageInstall/OSImage/InstallTo", "missing; Setup stops at its disk page")
+	}
+}
+
+func (f userFile) key() {
+	data := f.component(passWindowsPE, componentSetup).find("UserData")
+	if !strings.EqualFold(strings.TrimSpace(data.value("AcceptEula")), "true") {
+		f.p.add("UserData/AcceptEula", "not true; Setup stops at the licence page")
+	}
+	key := data.find("ProductKey/Key")
+	if key != nil && strings.TrimSpace(key.text) == "" {
+		f.p.add("UserData/ProductKey/Key", "empty, which stalls Setup of 2019, 2022 and 11 (OpenNebula/one-apps#225); leave the element out")
+		return
+	}
+	a := f.a
+	if key != nil {
+		a.ProductKey = key.text
+		a.validateKey(f.p)
+		return
+	}
+	if a.productKey() != "" && !a.Product.Server && a.Image.Editions > 1 {
+		f.p.add("UserData/ProductKey/Key", "missing; Setup of client media with several editions stops at its key page")
+	}
+}
+
+func (f userFile) drivers() {
+	paths := f.component(passWindowsPE, componentWinPEDrivers).find("DriverPaths")
+	conX := f.a.Product.DriversIn() == windows.WinPEDriver
+	switch {
+	case conX && len(paths.children()) > 0:
+		f.p.add("DriverPaths", "given, but Setup of build %d aborts with 0x80070103 at a driver that it is offered twice, and finds those in $WinPEDriver$ on the answer disc by itself; leave the component out", f.a.Product.Build)
+	case !conX && len(paths.children()) == 0:
+		f.p.add("DriverPaths", `missing; Setup of build %d finds the answer disc's drivers only there: list D:\drivers to G:\drivers`, f.a.Product.Build)
+	}
+}
+
+func (f userFile) commands() {
+	for _, settings := range f.root.kids {
+		for _, component := range settings.kids {
+			for _, entry := range component.find("RunSynchronous").children() {
+				if n := len([]rune(entry.value("Path"))); n > maxRunSynchronous {
+					f.p.add(settings.attr("pass")+"/"+component.attr("name")+"/RunSynchronous", "a command of %d characters; more than %d are not sure to run", n, maxRunSynchronous)
+				}
+			}
+		}
+	}
+}
+
+func (f userFile) welcome() {
+	shell := f.component(passOOBE, componentShell)
+	if !strings.EqualFold(strings.TrimSpace(shell.value("OOBE/HideEULAPage")), "true") {
+		f.p.add("OOBE/HideEULAPage", "not true; the welcome stops at the licence page")
+	}
+	accounts := shell.find("UserAccounts")
+	local := accounts.find("LocalAccounts")
+	switch {
+	case f.a.Product.Server && accounts.child("AdministratorPassword") == nil:
+		f.p.add("UserAccounts/AdministratorPassword", "missing; a server's welcome stops at the page that asks for it")
+	case !f.a.Product.Server && len(local.children()) == 0:
+		f.p.add("UserAccounts/LocalAccounts", "missing; the built-in administrator of %s is disabled, so nobody could log on", f.a.Product.Name)
+	}
+	computer := f.component(passSpecialize, componentShell).value("ComputerName")
+	for _, account := range local.children() {
+		f.p.check(checkAccountName("UserAccounts/LocalAccounts/LocalAccount/Name", strings.TrimSpace(account.value("Name")), strings.TrimSpace(computer)))
+	}
+}
+
+func (f userFile) firstLogon() {
+	shell := f.component(passOOBE, componentShell)
+	if !strings.EqualFold(strings.TrimSpace(shell.value("AutoLogon/Enabled")), "true") {
+		f.p.add("AutoLogon", "not enabled; without a first logon nothing opens WinRM")
+	}
+	commands := shell.find("FirstLogonCommands").children()
+	bootstrap := false
+	for _, c := range commands {
+		bootstrap = bootstrap || strings.Contains(strings.ToLower(c.value("CommandLine")), `wintemplate\bootstrap.ps1`)
+	}
+	if !bootstrap {
+		f.p.add("FirstLogonCommands", "none of them runs wintemplate\\bootstrap.ps1 from the answer disc, so nothing opens WinRM; add: %s", firstLogonCommand)
+	}
+	if len(commands) > 1 {
+		f.p.add("FirstLogonCommands", "%d commands, which Windows starts all at once; keep the bootstrap's, and put the others into first_logon_commands", len(commands))
+	}
+}
+
+// Defects lists the errors that CheckFile or Validate joined, one by one.
+func Defects(err error) []error {
+	if err == nil {
+		return nil
+	}
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		return joined.Unwrap()
+	}
+	return []error{fmt.Errorf("%w", err)}
+}
