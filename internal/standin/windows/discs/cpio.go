@@ -14,17 +14,19 @@ type cpioWriter struct {
 	err   error
 }
 
-func (c *cpioWriter) entry(name string, mode uint32, rdevMajor, rdevMinor int, body []byte) {
-	if c.err != nil {
-		return
-	}
-	c.inode++
-	header := fmt.Sprintf("070701%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X",
-		c.inode, mode, 0, 0, 1, 0, len(body), 0, 0, rdevMajor, rdevMinor, len(name)+1, 0)
-	c.write([]byte(header + name + "\x00"))
-	c.pad(len(header) + len(name) + 1)
+func (c *cpioWriter) entry(name string, mode uint32, major, minor int, body []byte) {
+	c.head(name, mode, major, minor, len(body))
 	c.write(body)
 	c.pad(len(body))
+}
+
+// head writes what comes before a file's content.
+func (c *cpioWriter) head(name string, mode uint32, major, minor, size int) {
+	c.inode++
+	header := fmt.Sprintf("070701%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X",
+		c.inode, mode, 0, 0, 1, 0, size, 0, 0, major, minor, len(name)+1, 0)
+	c.write([]byte(header + name + "\x00"))
+	c.pad(len(header) + len(name) + 1)
 }
 
 func (c *cpioWriter) write(p []byte) {

@@ -4,9 +4,8 @@ import (
 	"archive/tar"
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
-	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -41,9 +40,21 @@ boot
 // any disk can be read by them.
 const diskScript = `search --no-floppy --set=root --file /Windows/System32/ntoskrnl.exe
 linux /Windows/System32/ntoskrnl.exe ` + kernelArguments + ` standin=windows
-initrd /Windows/System32/standin.img newc:SYSTEM:/Windows/System32/config/SYSTEM
+initrd /Windows/System32/standin.img (memdisk)/system.cpio /Windows/System32/config/SYSTEM
 boot
 `
+
+// systemHeader is the head of an archive whose one file, SYSTEM, is the
+// hive that the loader appends: the file is longer than any hive, and the kernel
+// writes what there is. (GRUB 2.06 has "newc:NAME:FILE" for this, but does not
+// end the name with a NUL, which kernels refuse since 2025.)
+func systemHeader() []byte {
+	var b bytes.Buffer
+	c := cpioWriter{w: &b}
+	const longest = 512 << 20
+	c.head("SYSTEM", 0o100644, 0, 0, longest)
+	return b.Bytes()
+}
 
 // promptScript waits about five seconds for a key, as cdboot does, and runs
 // what follows only when one came.
@@ -71,9 +82,8 @@ var (
 // grubImage makes a GRUB whose configuration is inside.
 //
 // An embedded script is run by GRUB's rescue parser, which knows no menu and
-// no function; menu, when not empty, lies on a memory disk for the script's
-// "normal" command.
-func grubImage(ctx context.Context, work, format, script, menu string, modules ...string) ([]byte, error) {
+// no function. disk holds further files, which GRUB sees as (memdisk).
+func grubImage(ctx context.Context, work, format, script string, disk map[string][]byte, modules ...string) ([]byte, error) {
 	platform := "/usr/lib/grub/" + strings.TrimSuffix(format, "-eltorito")
 	if !isPresent(platform) {
 		return nil, fmt.Errorf("%s is missing: apt-get install grub-efi-amd64-bin grub-pc-bin", platform)
@@ -84,12 +94,12 @@ func grubImage(ctx context.Context, work, format, script, menu string, modules .
 	}
 	out := filepath.Join(work, "grub.img")
 	args := []string{"-O", format, "-d", platform, "-p", "/standin", "-c", config, "-o", out}
-	if menu != "" {
-		disk := filepath.Join(work, "memdisk.tar")
-		if err := writeMemdisk(disk, menu); err != nil {
+	if len(disk) > 0 {
+		archive := filepath.Join(work, "memdisk.tar")
+		if err := writeMemdisk(archive, disk); err != nil {
 			return nil, err
 		}
-		args = append(args, "-m", disk, "normal", "memdisk", "tar", "sleep", "echo", "minicmd")
+		args = append(args, "-m", archive, "memdisk", "tar")
 	}
 	args = append(args, modules...)
 	if _, err := tool(ctx, work, "grub-mkimage", args...); err != nil {
@@ -99,23 +109,22 @@ func grubImage(ctx context.Context, work, format, script, menu string, modules .
 }
 
 // writeMemdisk makes the archive that GRUB mounts as (memdisk).
-func writeMemdisk(path, menu string) error {
+func writeMemdisk(path string, files map[string][]byte) error {
 	var archive bytes.Buffer
 	w := tar.NewWriter(&archive)
-	err := errors.Join(
-		w.WriteHeader(&tar.Header{Name: "grub.cfg", Mode: 0o644, Size: int64(len(menu)), Format: tar.FormatUSTAR}),
-		writeAll(w, menu),
-		w.Close(),
-	)
-	if err != nil {
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		body := files[name]
+		if err := w.WriteHeader(&tar.Header{Name: name, Mode: 0o644, Size: int64(len(body)), Format: tar.FormatUSTAR}); err != nil {
+			return err
+		}
+		if _, err := w.Write(body); err != nil {
+			return err
+		}
+	}
+	if err := w.Close(); err != nil {
 		return err
 	}
 	return os.WriteFile(path, archive.Bytes(), 0o644)
-}
-
-func writeAll(w io.Writer, text string) error {
-	_, err := io.WriteString(w, text)
-	return err
 }
 
 // efiDiskImage puts a loader at \EFI\BOOT\BOOTX64.EFI of a floppy's FAT, the
@@ -152,13 +161,14 @@ type loaders struct {
 
 func buildLoaders(ctx context.Context, work string) (*loaders, error) {
 	var l loaders
-	noPrompt, err := grubImage(ctx, work, "x86_64-efi", discScript, "", with(efiModules, "udf")...)
+	noPrompt, err := grubImage(ctx, work, "x86_64-efi", discScript, nil, with(efiModules, "udf")...)
 	if err != nil {
 		return nil, err
 	}
 	// The firmware takes the next device when an EFI program ends.
 	prompt, err := grubImage(ctx, work, "x86_64-efi", "normal (memdisk)/grub.cfg\n",
-		promptScript("  exit\n", discScript), with(efiModules, "udf")...)
+		map[string][]byte{"grub.cfg": []byte(promptScript("  exit\n", discScript))},
+		with(efiModules, "udf", "normal", "sleep", "echo", "minicmd")...)
 	if err != nil {
 		return nil, err
 	}
@@ -169,13 +179,14 @@ func buildLoaders(ctx context.Context, work string) (*loaders, error) {
 		return nil, err
 	}
 	l.DiscEFI = noPrompt
-	if l.BIOS, err = grubImage(ctx, work, "i386-pc-eltorito", discScript, "", with(biosModules, "udf", "iso9660")...); err != nil {
+	if l.BIOS, err = grubImage(ctx, work, "i386-pc-eltorito", discScript, nil, with(biosModules, "udf", "iso9660")...); err != nil {
 		return nil, err
 	}
-	if l.DiskEFI, err = grubImage(ctx, work, "x86_64-efi", diskScript, "", with(efiModules, "ntfs")...); err != nil {
+	system := map[string][]byte{"system.cpio": systemHeader()}
+	if l.DiskEFI, err = grubImage(ctx, work, "x86_64-efi", diskScript, system, with(efiModules, "ntfs")...); err != nil {
 		return nil, err
 	}
-	core, err := grubImage(ctx, work, "i386-pc", diskScript, "", with(biosModules, "ntfs")...)
+	core, err := grubImage(ctx, work, "i386-pc", diskScript, system, with(biosModules, "ntfs")...)
 	if err != nil {
 		return nil, err
 	}

@@ -37,9 +37,11 @@ func buildInitramfs(ctx context.Context, k kernel, init []byte) ([]byte, error) 
 		}
 		groups[group] = order
 		for _, name := range order {
-			if files[path.Join(guest.ModuleDir, name+".ko")], err = os.ReadFile(modules.paths[name]); err != nil {
+			body, err := os.ReadFile(modules.paths[name])
+			if err != nil {
 				return nil, err
 			}
+			files[path.Join(guest.ModuleDir, name+".ko")] = withoutSignature(body)
 		}
 	}
 	if files[guest.ModuleIndex], err = json.Marshal(groups); err != nil {

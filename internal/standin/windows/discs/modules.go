@@ -3,6 +3,7 @@ package discs
 import (
 	"bytes"
 	"debug/elf"
+	"encoding/binary"
 	"fmt"
 	"io/fs"
 	"os"
@@ -99,4 +100,22 @@ func moduleDepends(path string) ([]string, error) {
 		}
 	}
 	return nil, nil
+}
+
+// withoutSignature cuts a module's appended signature off. The kernel does not
+// insist on one, and checking thirty of them takes emulated processors seconds.
+func withoutSignature(module []byte) []byte {
+	const (
+		mark    = "~Module signature appended~\n"
+		trailer = 12 // struct module_signature; its last four bytes are the length
+	)
+	rest, signed := bytes.CutSuffix(module, []byte(mark))
+	if !signed || len(rest) < trailer {
+		return module
+	}
+	length := int(binary.BigEndian.Uint32(rest[len(rest)-4:]))
+	if end := len(rest) - trailer - length; end > 0 {
+		return rest[:end]
+	}
+	return module
 }

@@ -5,6 +5,8 @@ import (
 	"os"
 	"sync"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // diagnosis is COM2, the stand-in's own port: Windows has no such thing, and
@@ -28,5 +30,14 @@ func logf(format string, args ...any) {
 	}
 	if diagnosis.file != nil {
 		fmt.Fprintf(diagnosis.file, "%6.2f "+format+"\r\n", append([]any{time.Since(started).Seconds()}, args...)...)
+	}
+}
+
+// logKernel copies the kernel's messages to COM2.
+func logKernel() {
+	const readAll = 3 // SYSLOG_ACTION_READ_ALL
+	buffer := make([]byte, 1<<17)
+	if n, err := unix.Klogctl(readAll, buffer); err == nil {
+		logf("kernel messages:\n%s", buffer[:n])
 	}
 }

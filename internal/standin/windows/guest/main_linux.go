@@ -62,6 +62,7 @@ func (g *machine) stop(err error) {
 	screen, ok := err.(*setup.Screen)
 	if !ok {
 		// Not a screen of Windows: the stand-in itself has failed.
+		logKernel()
 		screen = &setup.Screen{ID: "stand-in", Title: "The stand-in has failed", Text: fmt.Sprint(err)}
 	}
 	show(screen)

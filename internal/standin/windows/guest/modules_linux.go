@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -25,8 +26,10 @@ func (g *machine) load(group string) error {
 		if err != nil {
 			return err
 		}
+		before := time.Now()
 		err = unix.FinitModule(int(file.Fd()), "", 0)
 		file.Close()
+		logf("module %s: %s", name, time.Since(before).Round(time.Millisecond))
 		if err != nil && !errors.Is(err, unix.EEXIST) && !errors.Is(err, unix.ENODEV) {
 			return fmt.Errorf("kernel module %s: %w", name, err)
 		}

@@ -3,8 +3,10 @@ package guest
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -66,7 +68,7 @@ func (g *machine) runWindows() error {
 // startBootDrivers loads the drivers that the hive starts at boot (Start=0),
 // and no other.
 func (g *machine) startBootDrivers() error {
-	data, err := os.ReadFile(systemHive)
+	data, err := readHive(systemHive)
 	if err != nil {
 		return fmt.Errorf("the boot loader handed over no SYSTEM hive: %w", err)
 	}
@@ -87,6 +89,27 @@ func (g *machine) startBootDrivers() error {
 		}
 	}
 	return nil
+}
+
+// readHive reads a hive from a file that is longer than it: its base block says
+// how long the hive is.
+func readHive(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	const baseBlock, lengthAt = 4096, 40
+	head := make([]byte, baseBlock)
+	if _, err := io.ReadFull(f, head); err != nil {
+		return nil, err
+	}
+	const limit = 256 << 20
+	rest := make([]byte, min(binary.LittleEndian.Uint32(head[lengthAt:]), limit))
+	if _, err := io.ReadFull(f, rest); err != nil {
+		return nil, err
+	}
+	return append(head, rest...), nil
 }
 
 // findWindows mounts the partition that Windows is on. When no driver shows

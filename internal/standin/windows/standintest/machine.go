@@ -1,3 +1,270 @@
 // Package standintest boots the stand-in under QEMU without libvirt and
 // without the plugin, for the tests of the stand-in itself.
 package standintest
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+// Spec is a virtual machine.
+type Spec struct {
+	Firmware string   // "uefi" (when empty) or "bios"
+	Disk     string   // qcow2, see NewDisk
+	Bus      string   // "virtio-blk" (when empty), "virtio-scsi" or "sata"
+	CDs      []string // ISO files, on SATA
+	// ExtraSCSI adds a virtio-scsi controller without a disk.
+	ExtraSCSI bool
+	// LinkDown starts the network adapter without a cable, see VM.SetLink.
+	LinkDown bool
+	// CPU is QEMU's model; "max" when empty.
+	CPU string
+}
+
+// VM is a running machine.
+type VM struct {
+	Address string // host:port that leads to the guest's 5986
+	dir     string
+	cmd     *exec.Cmd
+	ended   chan error
+	control *qmp
+}
+
+// NewDisk makes a blank qcow2 disk in the test's folder.
+func NewDisk(t testing.TB, gib int) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "disk.qcow2")
+	run(t, "qemu-utils", "qemu-img", "create", "-q", "-f", "qcow2", path, strconv.Itoa(gib)+"G")
+	return path
+}
+
+// run runs a tool of the test and fails with the Debian package that has it.
+func run(t testing.TB, pkg, name string, args ...string) []byte {
+	t.Helper()
+	path, err := exec.LookPath(name)
+	if err != nil {
+		t.Fatalf("%s is not installed: apt-get install %s", name, pkg)
+	}
+	out, err := exec.Command(path, args...).CombinedOutput()
+	if err != nil {
+		t.Fatalf("%s %s: %v\n%s", name, strings.Join(args, " "), err, out)
+	}
+	return out
+}
+
+// Firmware images of Debian's ovmf package.
+const (
+	ovmfCode = "/usr/share/OVMF/OVMF_CODE_4M.fd"
+	ovmfVars = "/usr/share/OVMF/OVMF_VARS_4M.fd"
+)
+
+// Start boots a machine by QEMU's own emulation (a host's KVM may be there and
+// not work). It is stopped when the test ends.
+func Start(t testing.TB, s Spec) *VM {
+	t.Helper()
+	qemu, err := exec.LookPath("qemu-system-x86_64")
+	if err != nil {
+		t.Fatal("qemu-system-x86_64 is not installed: apt-get install qemu-system-x86")
+	}
+	port, err := freePort()
+	if err != nil {
+		t.Fatal(err)
+	}
+	vm := &VM{dir: t.TempDir(), Address: net.JoinHostPort("127.0.0.1", strconv.Itoa(port)), ended: make(chan error, 1)}
+	args, err := s.arguments(vm.dir, port)
+	if err != nil {
+		t.Fatal(err)
+	}
+	vm.cmd = exec.Command(qemu, args...)
+	var said bytes.Buffer
+	vm.cmd.Stderr = &said
+	if err := vm.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		err := vm.cmd.Wait()
+		if err != nil {
+			err = fmt.Errorf("%w: %s", err, said.Bytes())
+		}
+		vm.ended <- err
+	}()
+	t.Cleanup(func() {
+		_ = vm.cmd.Process.Kill()
+		if t.Failed() {
+			t.Logf("COM1:\n%s\nCOM2:\n%s", vm.Console(), vm.Log())
+		}
+	})
+	if vm.control, err = dialQMP(filepath.Join(vm.dir, "qmp")); err != nil {
+		t.Fatalf("QEMU does not start: %v\n%s", err, said.Bytes())
+	}
+	t.Cleanup(vm.control.close)
+	if s.LinkDown {
+		vm.SetLink(t, false)
+	}
+	vm.command(t, "cont", nil)
+	return vm
+}
+
+func freePort() (int, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return 0, err
+	}
+	defer l.Close()
+	return l.Addr().(*net.TCPAddr).Port, nil
+}
+
+// arguments are QEMU's; the machine is like the one that the plugin defines.
+func (s Spec) arguments(dir string, port int) ([]string, error) {
+	cpu := s.CPU
+	if cpu == "" {
+		cpu = "max"
+	}
+	args := []string{
+		"-machine", "q35,accel=tcg", "-cpu", cpu, "-smp", "2", "-m", "768", "-S",
+		"-display", "none", "-vga", "std", "-nodefaults", "-no-user-config",
+		"-serial", "file:" + filepath.Join(dir, "com1"), "-serial", "file:" + filepath.Join(dir, "com2"),
+		"-qmp", "unix:" + filepath.Join(dir, "qmp") + ",server=on,wait=off",
+		"-netdev", fmt.Sprintf("user,id=lan,hostfwd=tcp:127.0.0.1:%d-:5986", port), "-device", "virtio-net-pci,netdev=lan,id=nic",
+		"-drive", "if=none,id=disk,format=qcow2,cache=unsafe,discard=unmap,file=" + s.Disk,
+	}
+	switch s.Bus {
+	case "", "virtio-blk":
+		args = append(args, "-device", "virtio-blk-pci,drive=disk,bootindex=1")
+	case "virtio-scsi":
+		args = append(args, "-device", "virtio-scsi-pci", "-device", "scsi-hd,drive=disk,bootindex=1")
+	case "sata":
+		args = append(args, "-device", "ide-hd,drive=disk,bus=ide.5,bootindex=1")
+	default:
+		return nil, fmt.Errorf("bus %q", s.Bus)
+	}
+	if s.ExtraSCSI {
+		args = append(args, "-device", "virtio-scsi-pci,id=extra")
+	}
+	for i, cd := range s.CDs {
+		args = append(args,
+			"-drive", fmt.Sprintf("if=none,id=cd%d,media=cdrom,format=raw,readonly=on,file=%s", i, cd),
+			"-device", fmt.Sprintf("ide-cd,drive=cd%d,bus=ide.%d,bootindex=%d", i, i, 2+i))
+	}
+	if s.Firmware == "bios" {
+		return args, nil
+	}
+	vars := filepath.Join(dir, "vars.fd")
+	blank, err := os.ReadFile(ovmfVars)
+	if err != nil {
+		return nil, fmt.Errorf("%w: apt-get install ovmf", err)
+	}
+	return append(args,
+		"-drive", "if=pflash,format=raw,readonly=on,file="+ovmfCode,
+		"-drive", "if=pflash,format=raw,file="+vars), os.WriteFile(vars, blank, 0o644)
+}
+
+// escapes are what firmware and boot loader draw with.
+var escapes = regexp.MustCompile(`\x1b\[[0-9;=?]*[A-Za-z]`)
+
+func (vm *VM) port(name string) string {
+	text, _ := os.ReadFile(filepath.Join(vm.dir, name))
+	return escapes.ReplaceAllString(string(text), "")
+}
+
+// Console is what COM1 has said so far, without the firmware's drawing.
+func (vm *VM) Console() string { return vm.port("com1") }
+
+// Log is the stand-in's own log, from COM2.
+func (vm *VM) Log() string { return vm.port("com2") }
+
+// WaitBeacon waits for a beacon on COM1 whose line begins so ("bootstrap
+// start").
+func (vm *VM) WaitBeacon(t testing.TB, said string, limit time.Duration) {
+	t.Helper()
+	vm.wait(t, "beacon "+said, limit, func() bool { return strings.Contains(vm.Console(), "wintemplate: "+said) })
+}
+
+// WaitScreen waits for a screen and returns its line in the log.
+func (vm *VM) WaitScreen(t testing.TB, id string, limit time.Duration) string {
+	t.Helper()
+	any := regexp.MustCompile(`screen ([\w-]+):.*`)
+	var line []string
+	vm.wait(t, "screen "+id, limit, func() bool {
+		line = any.FindStringSubmatch(vm.Log())
+		return line != nil
+	})
+	if line[1] != id {
+		t.Fatalf("screen %q instead of %q: %s", line[1], id, line[0])
+	}
+	return line[0]
+}
+
+func (vm *VM) wait(t testing.TB, what string, limit time.Duration, done func() bool) {
+	t.Helper()
+	for start := time.Now(); time.Since(start) < limit; time.Sleep(100 * time.Millisecond) {
+		if done() {
+			return
+		}
+		select {
+		case err := <-vm.ended:
+			vm.ended <- err
+			if !done() {
+				t.Fatalf("the machine ended before %s: %v", what, err)
+			}
+			return
+		default:
+		}
+	}
+	t.Fatalf("no %s within %s", what, limit)
+}
+
+// WaitPowerOff waits until the guest has powered the machine off.
+func (vm *VM) WaitPowerOff(t testing.TB, limit time.Duration) {
+	t.Helper()
+	select {
+	case err := <-vm.ended:
+		vm.ended <- err
+		if err != nil {
+			t.Fatalf("QEMU: %v", err)
+		}
+	case <-time.After(limit):
+		t.Fatalf("not powered off within %s", limit)
+	}
+}
+
+// SetLink plugs the network cable in or out.
+func (vm *VM) SetLink(t testing.TB, up bool) {
+	t.Helper()
+	vm.command(t, "set_link", map[string]any{"name": "nic", "up": up})
+}
+
+// PressPower presses the ACPI power button.
+func (vm *VM) PressPower(t testing.TB) {
+	t.Helper()
+	vm.command(t, "system_powerdown", nil)
+}
+
+// PressKey presses a key, by QEMU's name ("spc").
+func (vm *VM) PressKey(t testing.TB, key string) {
+	t.Helper()
+	vm.command(t, "send-key", map[string]any{"keys": []any{map[string]any{"type": "qcode", "data": key}}})
+}
+
+// Screenshot writes the screen as PNG.
+func (vm *VM) Screenshot(t testing.TB, path string) {
+	t.Helper()
+	vm.command(t, "screendump", map[string]any{"filename": path, "format": "png"})
+}
+
+func (vm *VM) command(t testing.TB, name string, arguments map[string]any) {
+	t.Helper()
+	if err := vm.control.do(name, arguments); err != nil && !errors.Is(err, net.ErrClosed) {
+		t.Fatalf("QMP %s: %v", name, err)
+	}
+}
