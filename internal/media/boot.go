@@ -2,6 +2,7 @@ package media
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -300,6 +301,33 @@ func (b *efiBoot) replacement(i *Image) (*variant, error) {
 		return nil, refused("it has no %s/efisys_noprompt.bin to put in the place of %s", bootDir, present.path)
 	}
 	return nil, refused("no image without a prompt fits: %s", strings.Join(reasons, "; "))
+}
+
+// change puts a variant in the place of the present image.
+func (b *efiBoot) change(with variant) (change, error) {
+	shared := ""
+	for _, v := range b.current {
+		if at, ok := v.run(); ok && at == b.entry.Sector {
+			shared = v.path
+		}
+	}
+	if shared == "" {
+		return change{int64(b.entry.Sector) * sectorSize, with}, nil
+	}
+	at, ok := with.run()
+	if !ok {
+		return change{}, refused("its boot catalogue names the sectors of %s itself, and %s doesn't lie in one run of sectors", shared, with.path)
+	}
+	return change{b.entry.SectorOffset(), bytes.NewReader(binary.LittleEndian.AppendUint32(nil, at))}, nil
+}
+
+// run gives the sector from which on the variant lies in one run.
+func (v variant) run() (uint32, bool) {
+	f, ok := v.Source.(interface{ Run() (uint32, bool) })
+	if !ok {
+		return 0, false
+	}
+	return f.Run()
 }
 
 func orNone(names []string) string {

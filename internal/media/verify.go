@@ -6,28 +6,92 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"slices"
+	"strings"
 
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/media/eltorito"
 )
 
 // Verify opens the patched disc anew, walks it and compares it with the
-// original: files that the edit doesn't name must be what they were.
+// original: files that the edit doesn't name must be what they were, those that
+// it adds must be what was added, those that it removes must be gone.
 func (p *Plan) Verify() error {
-	now, err := Open(p, p.Size())
-	if err != nil {
+	if err := p.verify(); err != nil {
 		return fmt.Errorf("verifying the patched disc: %w", err)
 	}
-	before := p.edit.image
+	return nil
+}
+
+func (p *Plan) verify() error {
+	now, err := Open(p, p.Size())
+	if err != nil {
+		return err
+	}
+	before, e := p.edit.image, p.edit
 	err = fs.WalkDir(before.FS(), ".", func(path string, d fs.DirEntry, err error) error {
-		if err != nil {
+		key := strings.ToLower(path)
+		switch {
+		case err != nil:
 			return err
+		case e.added[key] != nil:
+			return nil
+		case e.isRemoved(key) && d.IsDir():
+			return fs.SkipDir
+		case e.isRemoved(key):
+			return nil
 		}
 		return sameFile(before, now, path, d.IsDir())
 	})
 	if err != nil {
-		return fmt.Errorf("verifying the patched disc: %w", err)
+		return err
+	}
+	// every file of the new disc is either added or was there before
+	err = fs.WalkDir(now.FS(), ".", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || e.added[strings.ToLower(path)] != nil {
+			return err
+		}
+		if e.isRemoved(strings.ToLower(path)) {
+			return fmt.Errorf("%s: it was removed and is still there", path)
+		}
+		_, err = fs.Stat(before.FS(), path)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for path, want := range e.added {
+		if err := sameContent(now, path, want); err != nil {
+			return err
+		}
 	}
 	return p.verifyBoot(now)
+}
+
+// isRemoved tells whether a path, in lower case, is removed or lies beneath one
+// that is.
+func (e *Edit) isRemoved(key string) bool {
+	return slices.ContainsFunc(e.removed, func(r string) bool { return key == r || strings.HasPrefix(key, r+"/") })
+}
+
+// sameContent compares a file of the disc with a source, to the last byte.
+func sameContent(now *Image, path string, want Source) error {
+	f, err := now.FS().Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	got, ok := f.(Source)
+	if !ok || got.Size() != want.Size() {
+		return fmt.Errorf("%s: it doesn't have the %d bytes that were added", path, want.Size())
+	}
+	same, err := equalSpans(got, want, []span{{0, want.Size()}})
+	if err == nil && !same {
+		err = errors.New("it is not what was added")
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	return nil
 }
 
 // sameFile compares a file's sizes and places; its content where it moved.
@@ -53,9 +117,10 @@ func sameFile(before, now *Image, path string, dir bool) error {
 	if x.Size() != y.Size() {
 		return fmt.Errorf("%s: %d bytes, was %d", path, y.Size(), x.Size())
 	}
-	// first and last sector: the map between is one run of extents
-	for _, at := range []int64{0, max(0, x.Size()-sectorSize)} {
-		n := min(sectorSize, x.Size()-at)
+	// small files whole; of large ones the start, the middle and the end
+	const whole = 64 << 10
+	for _, at := range []int64{0, x.Size() / 2, max(0, x.Size()-whole)} {
+		n := min(whole, x.Size()-at)
 		same, err := equalSpans(x, y, []span{{at, n}})
 		if err != nil {
 			return fmt.Errorf("%s: %w", path, err)

@@ -49,6 +49,10 @@ type Entry struct {
 	Offset int64
 }
 
+// SectorOffset is where the record's Sector lies on the disc, in bytes. It is a
+// little-endian word that no checksum covers.
+func (e Entry) SectorOffset() int64 { return e.Offset + 8 }
+
 // Catalog is a disc's boot catalogue.
 type Catalog struct {
 	// Sector is where it lies.

@@ -28,6 +28,8 @@ type entry struct {
 	modified time.Time
 	uniqueID uint64
 	extended bool
+	// attributes is the length of the extended attributes.
+	attributes int
 	// inline is the content when it lies in the entry itself.
 	inline  []byte
 	isEmbed bool
@@ -61,9 +63,9 @@ func (v *Volume) readEntry(block uint32) (*entry, error) {
 		return nil, malformed(object, "ICB strategy %d, only 4 is known", strategy)
 	}
 	e := &entry{block: block, kind: b[27], extended: tagID(b) == tagExtendedFileEntry}
-	modified, unique, lengths, fixed := 84, 160, 168, 176
+	modified, unique, lengths, fixed := 84, 160, 168, entryFixed
 	if e.extended {
-		modified, unique, lengths, fixed = 92, 200, 208, 216
+		modified, unique, lengths, fixed = 92, 200, 208, extendedFixed
 	}
 	size := le.Uint64(b[56:])
 	if limit := uint64(v.sequence.partition.Length) * SectorSize; size > limit {
@@ -76,6 +78,7 @@ func (v *Volume) readEntry(block uint32) (*entry, error) {
 	if uint64(fixed)+attributes+descriptors > SectorSize {
 		return nil, malformed(object, "%d bytes of attributes and %d of allocation descriptors don't fit its block", attributes, descriptors)
 	}
+	e.attributes = int(attributes)
 	start := uint64(fixed) + attributes
 	ads := b[start : start+descriptors]
 	form := int(le.Uint16(b[34:]) & 7)

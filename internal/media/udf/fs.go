@@ -76,7 +76,7 @@ func (f FS) Open(name string) (fs.File, error) {
 	if e.isDir() {
 		return &openDir{fsys: f, path: name, info: info}, nil
 	}
-	return &File{SectionReader: io.NewSectionReader(f.v.content(e), 0, e.size), info: info}, nil
+	return &File{SectionReader: io.NewSectionReader(f.v.content(e), 0, e.size), info: info, partition: f.v.Partition()}, nil
 }
 
 // Stat implements fs.StatFS.
@@ -107,7 +107,25 @@ func (f FS) ReadDir(name string) ([]fs.DirEntry, error) {
 // File is an open file. It implements io.ReaderAt, io.Seeker and Size.
 type File struct {
 	*io.SectionReader
-	info fileInfo
+	info      fileInfo
+	partition Partition
+}
+
+// Run gives the sector from which on the whole file lies in one run of sectors;
+// false when it lies in several, or in its entry.
+func (f *File) Run() (uint32, bool) {
+	e := f.info.e
+	if e.isEmbed || len(e.extents) == 0 {
+		return 0, false
+	}
+	next := e.extents[0].block
+	for _, x := range e.extents {
+		if x.hole || x.block != next {
+			return 0, false
+		}
+		next += uint32(blocksOf(x.length))
+	}
+	return f.partition.Start + e.extents[0].block, true
 }
 
 // Stat implements fs.File.
