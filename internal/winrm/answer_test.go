@@ -125,7 +125,7 @@ func TestGuardPausesForElevenMinutes(t *testing.T) {
 			if g.admit("u", "a") != nil {
 				break
 			}
-			g.refused("u", "a")
+			_ = g.refused("u", "a")
 			n++
 		}
 		return n

@@ -335,11 +335,11 @@ func TestServeSpeaksHTTP11Only(t *testing.T) {
 		}
 	}
 	tr := &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}
-	req, _ := http.NewRequest("POST", "https://"+l.Addr().String()+"/wsman", strings.NewReader(soap("Create", "", "", createBody)))
+	req, _ := http.NewRequest(http.MethodPost, "https://"+l.Addr().String()+"/wsman", strings.NewReader(soap("Create", "", "", createBody)))
 	req.Header.Set("Content-Type", "application/soap+xml")
 	req.SetBasicAuth("Administrator", "right")
 	res, err := tr.RoundTrip(req)
-	if err != nil || res.StatusCode != 200 {
+	if err != nil || res.StatusCode != http.StatusOK {
 		t.Fatalf("%v %v", res, err)
 	}
 	_ = res.Body.Close()

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -117,7 +118,7 @@ func (s *session) show(path string) int {
 	}
 	data, err := s.Files.ReadFile(path)
 	if err != nil {
-		s.p.Stderr.Write([]byte("The system cannot find the file specified.\r\n"))
+		fmt.Fprint(s.p.Stderr, "The system cannot find the file specified.\r\n")
 		return 1
 	}
 	_, _ = s.p.Stdout.Write(data)
