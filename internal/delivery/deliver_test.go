@@ -157,6 +157,18 @@ func TestServerGivesOnlyWhatIsOffered(t *testing.T) {
 	}
 }
 
+func TestServerFacesTheGuest(t *testing.T) {
+	for _, guest := range []string{"127.0.0.1", "127.0.0.1:5986", "::1", "[::1]:5986"} {
+		host, err := facing(t.Context(), guest)
+		if want := strings.Trim(strings.TrimSuffix(guest, ":5986"), "[]"); err != nil || host != want {
+			t.Errorf("%s: %s, %v; want %s", guest, host, err, want)
+		}
+	}
+	if _, err := Serve(t.Context(), "no such host"); err == nil {
+		t.Error("a guest that is no host")
+	}
+}
+
 func TestPullCommandFitsCmd(t *testing.T) {
 	if n := len(pull.Command()); n > 8191 {
 		t.Errorf("the command line has %d characters; cmd.exe takes 8191", n)

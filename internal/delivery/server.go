@@ -37,7 +37,8 @@ type offer struct {
 	once     sync.Once
 }
 
-// Serve listens on a free port of the address that faces the guest.
+// Serve listens on a free port of the address that faces the guest, who is
+// given as a host or as host:port.
 func Serve(ctx context.Context, guest string) (*Server, error) {
 	ip, err := facing(ctx, guest)
 	if err != nil {
@@ -56,6 +57,9 @@ func Serve(ctx context.Context, guest string) (*Server, error) {
 // facing returns this host's address on the way to the guest. A UDP "dial"
 // sends nothing; it only asks the routing table.
 func facing(ctx context.Context, guest string) (string, error) {
+	if host, _, err := net.SplitHostPort(guest); err == nil {
+		guest = host
+	}
 	conn, err := (&net.Dialer{}).DialContext(ctx, "udp", net.JoinHostPort(guest, "9"))
 	if err != nil {
 		return "", fmt.Errorf("no route to the guest %s: %w", guest, err)
