@@ -60,11 +60,11 @@ func (c *CloudbaseInit) prepare() []error {
 	case c.Cloud == "":
 		errs = append(errs, fmt.Errorf("cloud: required, one of %s", strings.Join(cloudbase.Clouds(), ", ")))
 	case c.Cloud == cloudbase.Custom:
-		for field, path := range map[string]string{"conf": c.Conf, "unattend_conf": c.UnattendConf} {
-			if path == "" {
-				errs = append(errs, fmt.Errorf(`%s: required with cloud = "custom"`, field))
+		for _, file := range [][2]string{{"conf", c.Conf}, {"unattend_conf", c.UnattendConf}} {
+			if file[1] == "" {
+				errs = append(errs, fmt.Errorf(`%s: required with cloud = "custom"`, file[0]))
 			}
-			errs = append(errs, present(checkFile(field, path))...)
+			errs = append(errs, present(checkFile(file[0], file[1]))...)
 		}
 		if c.Username != "" || len(c.Groups) > 0 || c.MetadataURL != "" || c.KMSHost != "" || len(c.Plugins) > 0 || len(c.Options) > 0 {
 			errs = append(errs, errors.New(`with cloud = "custom" everything stands in conf and unattend_conf: leave username, groups, metadata_url, kms_host, plugins and options out`))
@@ -141,14 +141,11 @@ func (c *CloudbaseInit) run(ctx context.Context, r *run) error {
 	if err != nil {
 		return err
 	}
-	for path, pair := range map[string][2]string{
-		written.ConfPath:         {files.Conf, written.ConfSHA256},
-		written.UnattendConfPath: {files.Unattend, written.UnattendConfSHA256},
-	} {
-		sum := sha256.Sum256([]byte(pair[0]))
-		if hex.EncodeToString(sum[:]) != pair[1] {
-			return fmt.Errorf("%s in the guest is not what was written: its SHA-256 is %s", path, pair[1])
-		}
+	if err := errors.Join(
+		checkWritten(written.ConfPath, files.Conf, written.ConfSHA256),
+		checkWritten(written.UnattendConfPath, files.Unattend, written.UnattendConfSHA256),
+	); err != nil {
+		return err
 	}
 	if written.LogBytes > 0 {
 		return errors.New("cloudbase-init has run in the build's machine already (its log is not empty); it may have changed the computer's name and the password")
@@ -156,6 +153,14 @@ func (c *CloudbaseInit) run(ctx context.Context, r *run) error {
 	r.ui.Message(fmt.Sprintf("cloudbase-init %s for %s, disabled until the seal", installed.Version, c.Cloud))
 	if reboot {
 		return r.restart(ctx, "cloudbase-init's installer asks for it")
+	}
+	return nil
+}
+
+func checkWritten(path, text, found string) error {
+	sum := sha256.Sum256([]byte(text))
+	if want := hex.EncodeToString(sum[:]); found != want {
+		return fmt.Errorf("%s in the guest has SHA-256 %s, what was written has %s", path, found, want)
 	}
 	return nil
 }

@@ -3,17 +3,18 @@ package guest
 import (
 	"context"
 	"errors"
-	"io"
+	"fmt"
 	"sync/atomic"
 
+	"github.com/wintemplate/packer-plugin-wintemplate/internal/delivery"
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/guest"
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/winrm"
 )
 
-// courier brings a file into the guest. The digest that the guest computed is
-// empty when the way cannot tell; the installing operation checks it again.
+// courier brings a file of this machine into the guest, by the fastest way
+// that it has. The operation that uses the file checks its digest once more.
 type courier interface {
-	send(ctx context.Context, remote string, src io.Reader, size int64) (sha256hex string, err error)
+	send(ctx context.Context, local string, f delivery.File, remote string, say func(string)) error
 }
 
 // line is a connection to the guest.
@@ -32,8 +33,37 @@ type wire struct {
 
 func newWire(e winrm.Endpoint) *wire { return &wire{Client: winrm.New(e)} }
 
-func (w *wire) send(ctx context.Context, remote string, src io.Reader, size int64) (string, error) {
-	return w.Upload(ctx, remote, src, size, nil)
+func (w *wire) send(ctx context.Context, _ string, f delivery.File, remote string, say func(string)) error {
+	server, err := delivery.Serve(ctx, w.Endpoint().Address())
+	if err != nil {
+		say(fmt.Sprintf("The guest cannot pull files from here (%v)", err))
+		server = nil
+	} else {
+		defer func() { _ = server.Close() }()
+	}
+	report, err := delivery.Deliver(ctx, w, server, f, remote, quarters(f, say))
+	if err != nil {
+		return err
+	}
+	if report.HTTPErr != nil {
+		say(fmt.Sprintf("It went over WinRM, since the guest could not pull it: %v", report.HTTPErr))
+	}
+	return nil
+}
+
+// quarters says how far a file is, at each quarter of it.
+func quarters(f delivery.File, say func(string)) func(delivery.Way, int64) {
+	var way delivery.Way
+	var said int64
+	return func(w delivery.Way, done int64) {
+		if w != way {
+			way, said = w, 0
+		}
+		if q := done * 4 / max(f.Size, 1); q > said {
+			said = q
+			say(fmt.Sprintf("%s: %d %% over %s", f.Name, q*25, w))
+		}
+	}
 }
 
 // refusals are how often a refused logon is looked past. Right after a

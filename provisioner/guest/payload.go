@@ -2,15 +2,11 @@ package guest
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
-	"os"
-	"path/filepath"
 	"strings"
 
+	"github.com/wintemplate/packer-plugin-wintemplate/internal/delivery"
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/guest"
 )
 
@@ -19,13 +15,14 @@ import (
 // the very same bytes, or it is sent.
 func (r *run) payload(ctx context.Context, local, name string, patterns ...string) (guest.PayloadFindResult, error) {
 	p := guest.PayloadFindParameters{ManifestSHA256: r.seat.manifest(), Patterns: patterns}
-	var size int64
+	var file delivery.File
 	if local != "" {
 		var err error
-		if p.SHA256, size, err = digest(local); err != nil {
+		if file, err = delivery.LocalFile(local); err != nil {
 			return guest.PayloadFindResult{}, err
 		}
-		p.Patterns = append(p.Patterns, "*"+filepath.Base(local))
+		p.SHA256 = file.SHA256
+		p.Patterns = append(p.Patterns, "*"+file.Name)
 	}
 	if p.ManifestSHA256 == "" && p.SHA256 == "" {
 		return guest.PayloadFindResult{}, fmt.Errorf("there is no answer disc of this plugin to take %s from: name the file with installer", name)
@@ -38,7 +35,7 @@ func (r *run) payload(ctx context.Context, local, name string, patterns ...strin
 		return found, nil
 	}
 	if local != "" {
-		return r.send(ctx, local, name, p.SHA256, size)
+		return r.send(ctx, local, file, name)
 	}
 	return found, errors.New(notFound(name, found))
 }
@@ -50,34 +47,11 @@ func notFound(name string, found guest.PayloadFindResult) string {
 	return fmt.Sprintf("the answer disc holds no %s; add it to payload, or name it with installer. The disc holds %s", name, strings.Join(found.Offered, ", "))
 }
 
-func (r *run) send(ctx context.Context, local, name, want string, size int64) (guest.PayloadFindResult, error) {
-	f, err := os.Open(local)
-	if err != nil {
-		return guest.PayloadFindResult{}, err
+func (r *run) send(ctx context.Context, local string, f delivery.File, name string) (guest.PayloadFindResult, error) {
+	remote := `C:\Windows\Temp\wintemplate-` + f.SHA256[:12] + `-` + name
+	r.ui.Message(fmt.Sprintf("Sending %s (%d MB)", f.Name, f.Size>>20))
+	if err := r.deliver.send(ctx, local, f, remote, r.ui.Message); err != nil {
+		return guest.PayloadFindResult{}, fmt.Errorf("send %s: %w", f.Name, err)
 	}
-	defer func() { _ = f.Close() }()
-	remote := `C:\Windows\Temp\wintemplate-` + want[:12] + `-` + name
-	r.ui.Message(fmt.Sprintf("Sending %s (%d MB)", filepath.Base(local), size>>20))
-	got, err := r.deliver.send(ctx, remote, f, size)
-	if err != nil {
-		return guest.PayloadFindResult{}, fmt.Errorf("send %s: %w", local, err)
-	}
-	if got != "" && got != want {
-		return guest.PayloadFindResult{}, fmt.Errorf("send %s: the guest has SHA-256 %s, the file has %s", local, got, want)
-	}
-	return guest.PayloadFindResult{Found: true, Path: remote, Name: name, Size: size, SHA256: want}, nil
-}
-
-func digest(path string) (string, int64, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return "", 0, err
-	}
-	defer func() { _ = f.Close() }()
-	h := sha256.New()
-	n, err := io.Copy(h, f)
-	if err != nil {
-		return "", 0, fmt.Errorf("read %s: %w", path, err)
-	}
-	return hex.EncodeToString(h.Sum(nil)), n, nil
+	return guest.PayloadFindResult{Found: true, Path: remote, Name: name, Size: f.Size, SHA256: f.SHA256}, nil
 }

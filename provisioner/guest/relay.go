@@ -7,9 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 
 	packersdk "github.com/hashicorp/packer-plugin-sdk/packer"
 
+	"github.com/wintemplate/packer-plugin-wintemplate/internal/delivery"
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/guest"
 )
 
@@ -42,8 +44,13 @@ func (r *relay) Run(ctx context.Context, commandLine string, stdin io.Reader, st
 	return cmd.Wait(), nil
 }
 
-func (r *relay) send(_ context.Context, remote string, src io.Reader, _ int64) (string, error) {
-	return "", r.comm.Upload(remote, src, nil)
+func (r *relay) send(_ context.Context, local string, _ delivery.File, remote string, _ func(string)) error {
+	src, err := os.Open(local)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = src.Close() }()
+	return r.comm.Upload(remote, src, nil)
 }
 
 // transient: the errors of Packer's communicators have no types. Repeatable

@@ -3,6 +3,7 @@ package cloudbase
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -65,9 +66,9 @@ func (s Settings) Validate() error {
 	case len([]rune(name)) > 20 || badUsername.MatchString(name) || strings.EqualFold(name, "NONE"):
 		errs = append(errs, fmt.Errorf(`username: %q is no Windows account name: at most 20 characters, none of /\[]:;|=,+*?<>"@%%`, name))
 	}
-	for field, value := range map[string]string{"username": name, "groups": strings.Join(s.Groups, ","), "metadata_url": s.MetadataURL, "kms_host": s.KMSHost, "serial_port": s.SerialPort} {
-		if err := checkValue(value); err != nil {
-			errs = append(errs, fmt.Errorf("%s: %w", field, err))
+	for _, o := range []option{{"username", name}, {"groups", strings.Join(s.Groups, ",")}, {"metadata_url", s.MetadataURL}, {"kms_host", s.KMSHost}, {"serial_port", s.SerialPort}} {
+		if err := checkValue(o.value); err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", o.name, err))
 		}
 	}
 	for _, p := range s.Plugins {
@@ -75,7 +76,8 @@ func (s Settings) Validate() error {
 			errs = append(errs, fmt.Errorf("plugins: %q is no class name such as cloudbaseinit.plugins.windows.rdp.RDPSettingsPlugin", p))
 		}
 	}
-	for k, v := range s.Options {
+	for _, k := range slices.Sorted(maps.Keys(s.Options)) {
+		v := s.Options[k]
 		if !optionName.MatchString(k) {
 			errs = append(errs, fmt.Errorf("options: %q is no option's name", k))
 		}
@@ -144,7 +146,8 @@ func Render(s Settings) (Files, error) {
 	unattend := common(s, t)
 	unattend.set("plugins", strings.Join(unattendPlugins, ","))
 	unattend.set("log_file", "cloudbase-init-unattend.log")
-	for k, v := range s.Options {
+	for _, k := range slices.Sorted(maps.Keys(s.Options)) {
+		v := s.Options[k]
 		main.set(k, v)
 		if slices.Contains(sharedOptions, k) {
 			unattend.set(k, v)

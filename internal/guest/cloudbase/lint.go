@@ -10,7 +10,8 @@ import (
 // mistakes that keep a clone from ever starting, and no matters of taste.
 func Lint(f Files) error {
 	var errs []error
-	for name, text := range map[string]string{"conf": f.Conf, "unattend_conf": f.Unattend} {
+	for _, file := range []option{{"conf", f.Conf}, {"unattend_conf", f.Unattend}} {
+		name, text := file.name, file.value
 		if !strings.Contains(text, "[DEFAULT]") {
 			errs = append(errs, fmt.Errorf("%s: holds no section [DEFAULT]", name))
 		}
@@ -20,9 +21,9 @@ func Lint(f Files) error {
 			}
 		}
 	}
-	for option, want := range map[string]string{"stop_service_on_exit": "false", "allow_reboot": "false"} {
-		if value(f.Unattend, option) != want {
-			errs = append(errs, fmt.Errorf("unattend_conf: %s is not %s: in the specialize pass that is exit code 2, and Setup restarts for ever", option, want))
+	for _, name := range []string{"stop_service_on_exit", "allow_reboot"} {
+		if value(f.Unattend, name) != "false" {
+			errs = append(errs, fmt.Errorf("unattend_conf: %s is not false: in the specialize pass that is exit code 2, and Setup restarts for ever", name))
 		}
 	}
 	return errors.Join(errs...)
