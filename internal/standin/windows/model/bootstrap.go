@@ -73,35 +73,34 @@ func (b *bootstrap) run(ctx context.Context) error {
 	if err := b.readParameters(); err != nil {
 		return err
 	}
-	if err := b.Model.disk.write(strings.TrimPrefix(answerfile.BootstrapLog, `C:\`), []byte("stand-in bootstrap "+b.params.BuildID+"\r\n")); err != nil {
+	if err := b.disk.write(onC(answerfile.BootstrapLog), []byte("stand-in bootstrap "+b.params.BuildID+"\r\n")); err != nil {
 		return err
 	}
-	b.closeWinRM()
-	for _, certificate := range b.params.TrustedPublishers {
-		file, err := b.verified(certificate)
-		if err != nil {
+	for _, step := range []struct {
+		stage string
+		do    func(context.Context) error
+	}{
+		{beacon.BootstrapDrivers, b.drivers},
+		{beacon.BootstrapAgent, func(ctx context.Context) error { return b.install(ctx, answerfile.StageAgent) }},
+		{beacon.BootstrapNetwork, b.network},
+		{beacon.BootstrapWinRM, b.openDoors},
+	} {
+		b.stage = step.stage
+		b.beacon(step.stage, beacon.Start, "")
+		if err := step.do(ctx); err != nil {
 			return err
 		}
-		if err := b.trustPublisher(file); err != nil {
-			return fmt.Errorf("certutil.exe: %s: %w", file, err)
+		b.beacon(step.stage, beacon.OK, "")
+		if step.stage == beacon.BootstrapAgent && len(b.params.Commands) > 0 {
+			b.beacon(beacon.Bootstrap, beacon.Info, fmt.Sprintf("%d commands of the user are not run by the stand-in", len(b.params.Commands)))
 		}
 	}
-	for _, i := range b.params.Installers {
-		if err := b.install(ctx, i); err != nil {
-			return err
-		}
-	}
-	if len(b.params.Commands) > 0 {
-		b.beacon(beacon.Bootstrap, beacon.Info, fmt.Sprintf("%d commands of the user are not run by the stand-in", len(b.params.Commands)))
-	}
-	if err := b.network(ctx); err != nil {
-		return err
-	}
-	if err := b.openDoors(); err != nil {
-		return err
-	}
+	b.stage = beacon.BootstrapReady
 	return b.ready()
 }
+
+// onC takes the drive off a path on C:.
+func onC(path string) string { return strings.TrimPrefix(path, `C:\`) }
 
 func (b *bootstrap) readParameters() error {
 	raw, err := fs.ReadFile(b.disc, answerfile.BootstrapParametersPath)
@@ -141,51 +140,62 @@ func (b *bootstrap) verified(f answerfile.DiscFile) (string, error) {
 	return file, nil
 }
 
-func (b *bootstrap) install(ctx context.Context, i answerfile.Installer) error {
-	b.stage = beacon.Bootstrap + "." + i.Stage
-	b.beacon(b.stage, beacon.Start, "")
+func (b *bootstrap) drivers(ctx context.Context) error {
+	for _, certificate := range b.params.TrustedPublishers {
+		file, err := b.verified(certificate)
+		if err != nil {
+			return err
+		}
+		if err := b.trustPublisher(file); err != nil {
+			return fmt.Errorf("Import-Certificate: %s: %w", file, err)
+		}
+	}
+	return b.install(ctx, answerfile.StageDrivers)
+}
+
+func (b *bootstrap) install(ctx context.Context, stage string) error {
+	for _, i := range b.params.Installers {
+		if i.Stage != stage {
+			continue
+		}
+		if err := b.installOne(ctx, i); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (b *bootstrap) installOne(ctx context.Context, i answerfile.Installer) error {
 	file, err := b.verified(i.DiscFile)
 	if err != nil {
 		return err
 	}
-	if !strings.EqualFold(path.Ext(i.Path), ".msi") {
-		return fmt.Errorf("%s is no .msi, and the stand-in runs no programs", file)
+	leaf := path.Base(i.Path)
+	if !strings.EqualFold(path.Ext(leaf), ".msi") {
+		return fmt.Errorf("%s is no .msi, and the stand-in runs no programs", leaf)
 	}
 	codes := i.SuccessCodes
 	if len(codes) == 0 {
 		codes = []int{msiSuccess, msiRebootRequired, msiRebootStarted}
 	}
-	exit := b.msiexec(ctx, file, fmt.Sprintf(`C:\Windows\Temp\wintemplate-%s.log`, i.Stage), i.Arguments)
+	exit := b.msiexec(ctx, file, answerfile.GuestFolder+`\`+leaf+".log", i.Arguments)
 	if !slices.Contains(codes, exit) {
-		return fmt.Errorf("msiexec.exe ended with %d for %s", exit, file)
+		return fmt.Errorf("%s ended with code %d", leaf, exit)
+	}
+	if wantsReboot(exit) {
+		b.beacon(b.stage, beacon.Info, leaf+" wants a restart")
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, name := range i.Services {
 		if b.serviceStart(name) < 0 {
-			return fmt.Errorf("msiexec.exe ended with %d for %s, but there is no service %s", exit, file, name)
+			return fmt.Errorf("%s was installed, but there is no service %s", leaf, name)
 		}
 	}
-	b.beacon(b.stage, beacon.OK, "")
 	return nil
 }
 
-// closeWinRM keeps anybody from coming before the bootstrap is done: servers
-// listen on 5985 from the start.
-func (b *bootstrap) closeWinRM() {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	rules := b.controlSet().Create(firewallRulesKey)
-	for _, v := range rules.Values() {
-		if strings.HasPrefix(v.Name, "WINRM-HTTP-In-TCP") {
-			rules.Set(regf.StringValue(v.Name, strings.ReplaceAll(v.String(), "|Active=TRUE|", "|Active=FALSE|")))
-		}
-	}
-}
-
 func (b *bootstrap) network(ctx context.Context) error {
-	b.stage = beacon.BootstrapNetwork
-	b.beacon(b.stage, beacon.Start, "")
 	wait := b.params.Network.WaitSeconds
 	if wait == 0 {
 		wait = 600
@@ -193,63 +203,106 @@ func (b *bootstrap) network(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Duration(wait)*time.Second)
 	defer cancel()
 	if err := b.host.NetworkUp(ctx); err != nil {
-		return fmt.Errorf("no network adapter has an address after %d s: %w", wait, err)
+		return fmt.Errorf("no network within %d s: %w", wait, err)
 	}
-	b.beacon(b.stage, beacon.OK, "")
 	return nil
 }
 
-// openDoors configures WinRM; the firewall is opened last.
-func (b *bootstrap) openDoors() error {
-	b.stage = beacon.BootstrapWinRM
-	b.beacon(b.stage, beacon.Start, "")
+// openDoors configures WinRM; the firewall is opened by ready.
+func (b *bootstrap) openDoors(context.Context) error {
 	pfx, err := fs.ReadFile(b.disc, path.Clean(b.params.Certificate.Path))
 	if err != nil {
 		return err
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	b.setServiceRunning("WinRM", true)
+	if err := b.saveBefore(); err != nil {
+		return err
+	}
 	der, err := b.importPFX(pfx, b.params.Certificate.Password)
 	if err != nil {
 		return err
 	}
-	if sum := digest(der); sum != strings.ToLower(b.params.Certificate.SHA256) {
-		return fmt.Errorf("the certificate in %s has SHA-256 %s, expected %s", b.params.Certificate.Path, sum, b.params.Certificate.SHA256)
-	}
-	w := b.params.WinRM
-	port, rule := w.Port, w.FirewallRule
-	if port == 0 {
-		port = 5986
-	}
-	if rule == "" {
-		rule = "wintemplate-winrm"
-	}
-	b.removeListener("HTTP")
-	if err := b.addListener(der, port); err != nil {
-		return fmt.Errorf("WinRM refuses the listener: %w", err)
+	if digest(der) != strings.ToLower(b.params.Certificate.SHA256) {
+		return fmt.Errorf("%s does not hold the certificate of this build", b.params.Certificate.Path)
 	}
 	b.software.SetDWord(wsmanKey+`\Service`, "auth_basic", 1)
-	b.software.SetDWord(currentVersionKey+`\Policies\System`, "LocalAccountTokenFilterPolicy", 1)
-	for item, n := range map[string]int{
-		"MaxTimeoutms": w.MaxTimeoutMS, `Shell\MaxMemoryPerShellMB`: w.MaxMemoryPerShellMB,
-		`Shell\MaxProcessesPerShell`: w.MaxProcessesPerShell, `Shell\MaxShellsPerUser`: w.MaxShellsPerUser,
-	} {
-		if n == 0 {
-			continue
-		}
-		if err := b.setWSMan(item, fmt.Sprint(n)); err != nil {
-			return err
+	for item, wish := range b.quotas() {
+		if now, _ := b.wsman(item); uint64(wish) > now { // only ever raised
+			if err := b.setWSMan(item, fmt.Sprint(wish)); err != nil {
+				return err
+			}
 		}
 	}
+	for _, k := range b.software.Create(wsmanKey + `\Listener`).Subkeys() {
+		b.removeListener(strings.TrimPrefix(k.Name, "*+"))
+	}
+	rules := b.controlSet().Create(firewallRulesKey)
+	for _, v := range rules.Values() {
+		if strings.HasPrefix(v.Name, "WINRM-HTTP-In-TCP") {
+			rules.Set(regf.StringValue(v.Name, strings.ReplaceAll(v.String(), "|Active=TRUE|", "|Active=FALSE|")))
+		}
+	}
+	if err := b.addListener(der, b.port()); err != nil {
+		return fmt.Errorf("WinRM refuses the listener: %w", err)
+	}
+	b.software.SetDWord(currentVersionKey+`\Policies\System`, "LocalAccountTokenFilterPolicy", 1)
 	b.setServiceStart("WinRM", startAuto, true)
-	b.setServiceRunning("WinRM", true)
-	b.controlSet().Create(firewallRulesKey).Set(regf.StringValue(rule, firewallRule(true, fmt.Sprint(port), "Domain|Profile=Private|Profile=Public")))
-	b.beacon(b.stage, beacon.OK, "")
 	return nil
 }
 
+func (b *bootstrap) port() int {
+	if b.params.WinRM.Port != 0 {
+		return b.params.WinRM.Port
+	}
+	return answerfile.WinRMPort
+}
+
+// quotas are the script's, with its defaults.
+func (b *bootstrap) quotas() map[string]int {
+	w := b.params.WinRM
+	or := func(n, otherwise int) int {
+		if n == 0 {
+			return otherwise
+		}
+		return n
+	}
+	return map[string]int{
+		"MaxTimeoutms":               or(w.MaxTimeoutMS, 1800000),
+		`Shell\MaxMemoryPerShellMB`:  or(w.MaxMemoryPerShellMB, 2048),
+		`Shell\MaxProcessesPerShell`: or(w.MaxProcessesPerShell, 200),
+		`Shell\MaxShellsPerUser`:     or(w.MaxShellsPerUser, 100),
+	}
+}
+
+// saveBefore notes what the seal puts back; a second run keeps the first's.
+func (b *bootstrap) saveBefore() error {
+	file := onC(answerfile.BootstrapBeforePath)
+	if b.disk.exists(file) {
+		return nil
+	}
+	delayed, _ := b.controlSet().Number(servicesKey+`\WinRM`, "DelayedAutostart")
+	before := answerfile.BootstrapBefore{
+		Version: answerfile.BootstrapVersion, WinRMStart: b.serviceStart("WinRM"), WinRMDelayed: delayed != 0, WSMan: map[string]string{},
+	}
+	for item := range b.quotas() {
+		n, _ := b.wsman(item)
+		before.WSMan[item] = fmt.Sprint(n)
+	}
+	text, err := json.Marshal(before)
+	if err != nil {
+		return err
+	}
+	return b.disk.write(file, text)
+}
+
+// ready opens the firewall, then leaves the marker.
 func (b *bootstrap) ready() error {
-	b.stage = beacon.BootstrapReady
+	rule := b.params.WinRM.FirewallRule
+	if rule == "" {
+		rule = answerfile.WinRMFirewallRule
+	}
 	marker, err := json.Marshal(answerfile.BootstrapDone{
 		Version: answerfile.BootstrapVersion, BuildID: b.params.BuildID, ManifestSHA256: b.params.ManifestSHA256,
 	})
@@ -258,10 +311,11 @@ func (b *bootstrap) ready() error {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if err := b.disk.write(strings.TrimPrefix(answerfile.BootstrapMarker, `C:\`), marker); err != nil {
+	b.controlSet().Create(firewallRulesKey).Set(regf.StringValue(rule, firewallRule(true, fmt.Sprint(b.port()), "Domain|Profile=Private|Profile=Public")))
+	if err := b.openWinRM(); err != nil {
 		return err
 	}
-	if err := b.openWinRM(); err != nil {
+	if err := b.disk.write(onC(answerfile.BootstrapMarker), marker); err != nil {
 		return err
 	}
 	b.Model.beacon(beacon.BootstrapReady, beacon.OK, "")

@@ -141,6 +141,11 @@ func (m *Model) inboxServices(p windows.Product) {
 	} {
 		m.addService(s)
 	}
+	// `winrm get winrm/config` of a fresh Windows.
+	m.software.SetDWord(wsmanKey, "MaxTimeoutms", 60000)
+	for _, name := range []string{"MaxMemoryPerShellMB", "MaxProcessesPerShell", "MaxShellsPerUser"} {
+		m.software.SetDWord(wsmanKey+`\Shell`, name, 2147483647)
+	}
 	rules := m.controlSet().Create(firewallRulesKey)
 	rules.Set(regf.StringValue("WINRM-HTTP-In-TCP", firewallRule(p.Server, "5985", "Domain|Profile=Private")))
 	if p.Server {

@@ -33,6 +33,7 @@ func init() { // here, since tasks run operations, which start tasks
 		guest.AgentInstall.Name:       handle((*Model).agentInstall),
 		guest.CloudbaseInstall.Name:   handle((*Model).cloudbaseInstall),
 		guest.CloudbaseConfigure.Name: handle((*Model).cloudbaseConfigure),
+		guest.CloudbaseVerify.Name:    handle((*Model).cloudbaseVerify),
 		guest.PayloadFind.Name:        handle((*Model).payloadFind),
 		guest.Preflight.Name:          handle((*Model).preflight),
 		guest.AppXRemove.Name:         handle((*Model).appxRemove),

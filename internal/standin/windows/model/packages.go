@@ -151,6 +151,18 @@ func (m *Model) cloudbaseConfigure(_ context.Context, _ caller, p guest.Cloudbas
 	return r, false, nil
 }
 
+func (m *Model) cloudbaseVerify(_ context.Context, _ caller, _ guest.None) (guest.CloudbaseVerifyResult, bool, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	start := m.serviceStart(cloudbaseService)
+	r := guest.CloudbaseVerifyResult{Installed: start >= 0, Version: m.installedVersion("Cloudbase-Init"), ServiceStart: start}
+	r.LogBytes, _ = m.disk.size(cloudbaseLog)
+	if b, err := m.disk.read(cloudbaseFolder + `\conf\cloudbase-init.conf`); err == nil {
+		r.Conf = string(b)
+	}
+	return r, false, nil
+}
+
 // installPackage is what the installing operations share.
 func (m *Model) installPackage(ctx context.Context, p guest.InstallParameters, name string) (exit int, log string, err error) {
 	b, err := m.file(p.Path)

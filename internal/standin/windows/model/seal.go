@@ -2,11 +2,14 @@ package model
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"strings"
 	"time"
 
+	"github.com/wintemplate/packer-plugin-wintemplate/internal/answerfile"
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/beacon"
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/guest"
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/standin/regf"
@@ -41,6 +44,10 @@ func (m *Model) seal(ctx context.Context, c caller, p guest.SealParameters) (gue
 func (m *Model) sealStages(ctx context.Context, c caller, p guest.SealParameters) (guest.SealResult, error) {
 	r := guest.SealResult{Reverted: []string{}}
 	m.enter(c, guest.SealStageRevert)
+	before, err := m.readBefore(p.Folder)
+	if err != nil {
+		return r, err
+	}
 	if start := m.serviceStart(cloudbaseService); start != -1 && start != startDisabled {
 		return r, failure("not-disabled", "the service cloudbase-init is not disabled, so it has run, or may have, in this machine")
 	}
@@ -48,7 +55,7 @@ func (m *Model) sealStages(ctx context.Context, c caller, p guest.SealParameters
 		if s.Late {
 			continue
 		}
-		if err := m.revert(s, p); err != nil {
+		if err := m.revert(s, p, before); err != nil {
 			return r, err
 		}
 		r.Reverted = append(r.Reverted, s.ID)
@@ -59,7 +66,7 @@ func (m *Model) sealStages(ctx context.Context, c caller, p guest.SealParameters
 		return r, err
 	}
 	for _, name := range m.disk.list(`Windows\Temp`) {
-		if strings.HasPrefix(name, "wintemplate-") && strings.HasSuffix(name, ".log") {
+		if strings.HasPrefix(name, "wintemplate-") {
 			_ = m.disk.remove(`Windows\Temp\` + name)
 		}
 	}
@@ -100,19 +107,11 @@ func (m *Model) sealStages(ctx context.Context, c caller, p guest.SealParameters
 	m.awaitRelease(ctx, c, time.Duration(p.ReleaseTimeoutSeconds)*time.Second)
 
 	m.enter(c, guest.SealStageClose)
-	if err := m.close(p, &r); err != nil {
+	if err := m.close(p, before, &r); err != nil {
 		return r, err
 	}
 	m.beacon(beacon.Seal, beacon.OK, "")
 	m.leave(shutdownDelay, m.host.PowerOff)
-	for _, s := range p.Reverts {
-		if s.Late && s.Kind == "folder" {
-			if err := m.revert(s, p); err != nil {
-				return r, err
-			}
-		}
-	}
-	_ = m.disk.remove(rest[:len(rest)-len(`\unattend.xml`)])
 	for _, k := range m.software.Create(taskTreeKey).Subkeys() {
 		if strings.HasPrefix(k.Name, "wintemplate-") {
 			m.software.Delete(taskTreeKey + `\` + k.Name)
@@ -136,37 +135,54 @@ func (m *Model) awaitRelease(ctx context.Context, c caller, limit time.Duration)
 }
 
 // close shuts the doors of the build; every step is tried.
-func (m *Model) close(p guest.SealParameters, r *guest.SealResult) error {
+func (m *Model) close(p guest.SealParameters, before *answerfile.BootstrapBefore, r *guest.SealResult) error {
 	var errs []error
-	late := func(registry bool) {
+	late := func(kinds func(string) bool) {
 		for _, s := range p.Reverts {
-			if !s.Late || s.Kind == "folder" || (s.Kind == "registry-value") != registry {
+			if !s.Late || !kinds(s.Kind) {
 				continue
 			}
-			if err := m.revert(s, p); err != nil {
+			if err := m.revert(s, p, before); err != nil {
 				errs = append(errs, err)
 				continue
 			}
 			r.Reverted = append(r.Reverted, s.ID)
 		}
 	}
-	late(false)
+	late(func(kind string) bool { return kind != "registry-value" && kind != "folder" })
 	if p.WinRM {
 		m.setServiceRunning("WinRM", false)
 		m.host.StopWinRM()
 	}
-	late(true)
+	late(func(kind string) bool { return kind == "registry-value" })
 	if p.Account != "" {
 		m.removeAccount(p.Account)
 	}
-	if len(errs) > 0 {
-		return failure("close", "the image is sealed, but the build's doors are not closed: %v", errors.Join(errs...))
+	late(func(kind string) bool { return kind == "folder" })
+	if _, rest, ok := splitDrive(p.Folder); ok {
+		errs = append(errs, m.disk.remove(rest))
+	}
+	if err := errors.Join(errs...); err != nil {
+		return failure("close", "the image is sealed, but the build's doors are not closed: %v", err)
 	}
 	return nil
 }
 
+// readBefore reads what the bootstrap noted; nil when it has not.
+func (m *Model) readBefore(folder string) (*answerfile.BootstrapBefore, error) {
+	b, err := m.file(folder + `\bootstrap.before.json`)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var before answerfile.BootstrapBefore
+	return &before, json.Unmarshal(b, &before)
+}
+
 // revert undoes one setting of the build.
-func (m *Model) revert(s guest.Revert, p guest.SealParameters) error {
+func (m *Model) revert(s guest.Revert, p guest.SealParameters, before *answerfile.BootstrapBefore) error {
 	switch s.Kind {
 	case "registry-value":
 		root, path, err := m.key(s.Key)
@@ -175,6 +191,9 @@ func (m *Model) revert(s guest.Revert, p guest.SealParameters) error {
 		}
 		if !s.Restore {
 			root.Open(path).Unset(s.Name)
+			return nil
+		}
+		if _, there := root.Open(path).Get(s.Name); !there {
 			return nil
 		}
 		return m.setRegistry(RegValue{Key: s.Key, Name: s.Name, Type: s.Type, Data: s.Data})
@@ -190,13 +209,15 @@ func (m *Model) revert(s guest.Revert, p guest.SealParameters) error {
 		m.removeListener(s.Name)
 	case "certificate":
 		m.removeCertificate(p.CertificateSHA256)
-	case "wsman-item":
-		if s.Restore {
-			return m.setWSMan(s.Name, s.Data)
+	case "wsman-item", "service":
+		if before == nil {
+			return fmt.Errorf(`%s\bootstrap.before.json is not there, so what %s was before the build is not known`, p.Folder, s.ID)
 		}
-	case "service":
-		if s.Restore {
-			return m.restoreService(s.Name, s.Data)
+		if s.Kind == "wsman-item" {
+			return m.setWSMan(s.Name, before.WSMan[s.Name])
+		}
+		if exit := m.setServiceStart(s.Name, uint32(before.WinRMStart), before.WinRMDelayed); exit != 0 {
+			return fmt.Errorf("sc.exe config %s ended with %d", s.Name, exit)
 		}
 	case "folder":
 		if _, rest, ok := splitDrive(s.Name); ok {
@@ -204,26 +225,6 @@ func (m *Model) revert(s guest.Revert, p guest.SealParameters) error {
 		}
 	default:
 		return fmt.Errorf("the setting %s is of the unknown kind %s", s.ID, s.Kind)
-	}
-	return nil
-}
-
-func (m *Model) restoreService(name, start string) error {
-	n, delayed := uint32(0), false
-	switch strings.ToLower(start) {
-	case "auto", "automatic", "2":
-		n = startAuto
-	case "delayed-auto", "automaticdelayedstart":
-		n, delayed = startAuto, true
-	case "demand", "manual", "3":
-		n = startDemand
-	case "disabled", "4":
-		n = startDisabled
-	default:
-		return fmt.Errorf("the service %s cannot be set to %q", name, start)
-	}
-	if exit := m.setServiceStart(name, n, delayed); exit != 0 {
-		return fmt.Errorf("sc.exe config %s ended with %d", name, exit)
 	}
 	return nil
 }

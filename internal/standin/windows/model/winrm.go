@@ -181,6 +181,15 @@ func (m *Model) setWSMan(item, value string) error {
 	return nil
 }
 
+// wsman reads a number below WSMan:\localhost.
+func (m *Model) wsman(item string) (uint64, bool) {
+	folder, name := wsmanKey, item
+	if i := strings.LastIndexByte(item, '\\'); i >= 0 {
+		folder, name = wsmanKey+`\`+item[:i], item[i+1:]
+	}
+	return m.software.Number(folder, name)
+}
+
 // openWinRM starts listening when everything says so: the service runs, there
 // is an HTTPS listener with its certificate and key, Basic is on, and the
 // firewall lets its port in.
