@@ -179,7 +179,7 @@ func buildLoaders(ctx context.Context, work string) (*loaders, error) {
 		return nil, err
 	}
 	l.DiscEFI = noPrompt
-	if l.BIOS, err = grubImage(ctx, work, "i386-pc-eltorito", discScript, nil, with(biosModules, "udf", "iso9660")...); err != nil {
+	if l.BIOS, err = grubImage(ctx, work, "i386-pc-eltorito", discScript, nil, with(biosModules, "udf")...); err != nil {
 		return nil, err
 	}
 	system := map[string][]byte{"system.cpio": systemHeader()}

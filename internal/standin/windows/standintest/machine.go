@@ -33,7 +33,9 @@ type Spec struct {
 
 // VM is a running machine.
 type VM struct {
-	Address string // host:port that leads to the guest's 5986
+	// Host and Port lead to the guest's 5986.
+	Host    string
+	Port    int
 	dir     string
 	cmd     *exec.Cmd
 	ended   chan error
@@ -80,7 +82,7 @@ func Start(t testing.TB, s Spec) *VM {
 	if err != nil {
 		t.Fatal(err)
 	}
-	vm := &VM{dir: t.TempDir(), Address: net.JoinHostPort("127.0.0.1", strconv.Itoa(port)), ended: make(chan error, 1)}
+	vm := &VM{dir: t.TempDir(), Host: "127.0.0.1", Port: port, ended: make(chan error, 1)}
 	args, err := s.arguments(vm.dir, port)
 	if err != nil {
 		t.Fatal(err)
