@@ -121,12 +121,11 @@ func (b *efiBoot) sampledEqual(i *Image, v variant) (bool, error) {
 	if image.Size() < v.Size() {
 		return false, nil
 	}
-	spans := []span{{0, min(48<<10, v.Size())}}
-	for k := int64(1); k < 5; k++ {
-		at := v.Size() * k / 5
-		spans = append(spans, span{at, min(4<<10, v.Size()-at)})
-	}
-	return equalSpans(image, v, spans)
+	return equalSpans(image, v, []span{
+		{0, min(20<<10, v.Size())},
+		{v.Size() / 3, min(2<<10, v.Size()/3)},
+		{v.Size() / 3 * 2, min(2<<10, v.Size()/3)},
+	})
 }
 
 // sameBytes proves that the catalogue's image is v.
