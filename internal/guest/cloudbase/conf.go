@@ -161,7 +161,7 @@ func Render(s Settings) (Files, error) {
 }
 
 // sharedOptions hold for the run in the specialize pass too.
-var sharedOptions = []string{"debug", "verbose", "retry_count", "retry_count_interval", "netbios_host_name_compatibility"}
+var sharedOptions = []string{"debug", "retry_count", "retry_count_interval", "netbios_host_name_compatibility"}
 
 func common(s Settings, t traits) *file {
 	f := &file{}
@@ -169,7 +169,6 @@ func common(s Settings, t traits) *file {
 	f.set("check_latest_version", "false") // no call home from every clone
 	f.set("bsdtar_path", Folder+`\bin\bsdtar.exe`)
 	f.set("mtools_path", Folder+`\bin\`)
-	f.set("verbose", "true")
 	f.set("debug", "true")
 	f.set("log_dir", Folder+`\log\`)
 	if s.MetadataURL != "" {
