@@ -8,19 +8,87 @@ import (
 	"math/big"
 )
 
-// Program gives a PE32+ file that does nothing, holding text, and signed (in
-// form only) under each of issuers.
+// ExitPort is the I/O port that the programs write to at their end: that of
+// QEMU's -device isa-debug-exit,iobase=0xf4.
+const ExitPort = 0xf4
+
+// printing is the code, for 64-bit mode, that prints the text behind it on COM1
+// and then writes to ExitPort.
+var printing = []byte{
+	0x48, 0x8d, 0x35, 0x16, 0, 0, 0, // lea rsi, [rip+text]
+	0xba, 0xf8, 0x03, 0, 0, // mov edx, 0x3f8
+	0xac,       // next: lodsb
+	0x84, 0xc0, // test al, al
+	0x74, 0x03, // jz done
+	0xee,       // out dx, al
+	0xeb, 0xf8, // jmp next
+	0xba, ExitPort, 0, 0, 0, // done: mov edx, ExitPort
+	0xee,       // out dx, al
+	0xf4,       // hlt
+	0xeb, 0xfd, // jmp to hlt
+}
+
+// printing16 is the same in real mode, at 0:0x7c00.
+var printing16 = []byte{
+	0x31, 0xc0, // xor ax, ax
+	0x8e, 0xd8, // mov ds, ax
+	0xfc,             // cld
+	0xbe, 0x1a, 0x7c, // mov si, text
+	0xba, 0xf8, 0x03, // mov dx, 0x3f8
+	0xac,       // next: lodsb
+	0x84, 0xc0, // test al, al
+	0x74, 0x03, // jz done
+	0xee,       // out dx, al
+	0xeb, 0xf8, // jmp next
+	0xba, ExitPort, 0, // done: mov dx, ExitPort
+	0xee,       // out dx, al
+	0xf4,       // hlt
+	0xeb, 0xfd, // jmp to hlt
+}
+
+// BIOSProgram gives a boot image for BIOS that prints text on COM1, as long as
+// Microsoft's etfsboot.com.
+func BIOSProgram(text string) []byte {
+	b := make([]byte, 4096)
+	copy(b, printing16)
+	copy(b[len(printing16):], text)
+	return b
+}
+
+// Program gives an EFI application that prints text on COM1, signed (in form
+// only) under each of issuers.
 func Program(text string, issuers ...string) []byte {
 	le := binary.LittleEndian
-	b := make([]byte, 0x400)
+	const headers, section = 0x200, 0x200
+	b := make([]byte, headers+section)
 	copy(b, "MZ")
 	le.PutUint32(b[60:], 0x80)
-	copy(b[0x80:], "PE\x00\x00")
-	le.PutUint16(b[0x84:], 0x8664)
-	optional := b[0x98:]
+	coff := b[0x80:]
+	copy(coff, "PE\x00\x00")
+	le.PutUint16(coff[4:], 0x8664)
+	le.PutUint16(coff[6:], 1)
+	le.PutUint16(coff[20:], 240)
+	le.PutUint16(coff[22:], 0x22) // executable, large addresses
+	optional := coff[24:]
 	le.PutUint16(optional, 0x20b)
+	le.PutUint32(optional[4:], section)
+	le.PutUint32(optional[16:], 0x1000) // entry point
+	le.PutUint32(optional[20:], 0x1000)
+	le.PutUint32(optional[32:], 0x1000)
+	le.PutUint32(optional[36:], 0x200)
+	le.PutUint32(optional[56:], 0x2000)
+	le.PutUint32(optional[60:], headers)
+	le.PutUint16(optional[68:], 10) // EFI application
 	le.PutUint32(optional[108:], 16)
-	copy(b[0x200:], text)
+	text0 := optional[240:]
+	copy(text0, ".text")
+	le.PutUint32(text0[8:], section)
+	le.PutUint32(text0[12:], 0x1000)
+	le.PutUint32(text0[16:], section)
+	le.PutUint32(text0[20:], headers)
+	le.PutUint32(text0[36:], 0x60000020)
+	copy(b[headers:], printing)
+	copy(b[headers+len(printing):], text)
 	var table []byte
 	for _, issuer := range issuers {
 		p7 := pkcs7(issuer)

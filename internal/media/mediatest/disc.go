@@ -1,6 +1,6 @@
 // Package mediatest makes small Windows installation discs for tests, in
 // milliseconds and without any tool. They are laid out as Microsoft's are but
-// hold no Windows: they can be read, resolved and patched, not booted.
+// hold no Windows: what boots from them prints a word on COM1 and ends.
 package mediatest
 
 import (
@@ -22,7 +22,7 @@ const (
 // Spec describes a disc as Microsoft publishes them, with images and with
 // further files.
 func Spec(images []wim.Image, more ...media.DiscFile) media.DiscSpec {
-	bios := media.BytesFile("boot/etfsboot.com", make([]byte, 4096))
+	bios := media.BytesFile("boot/etfsboot.com", BIOSProgram("BIOS"))
 	uefi := media.BytesFile("efi/microsoft/boot/efisys.bin", BootImage(Program("PROMPT", CA2011)))
 	files := []media.DiscFile{
 		bios, uefi,
