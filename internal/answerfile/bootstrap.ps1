@@ -170,13 +170,11 @@ function Install-Stage($Parameters, [string]$Name) {
 }
 
 function Wait-Services([string]$Leaf, $Names) {
+    # By the registry, which has drivers as well as services.
     foreach ($service in $Names) {
-        $there = $null
-        for ($waited = 0; $waited -lt 60 -and $null -eq $there; $waited += 2) {
-            if ($waited -gt 0) { Start-Sleep -Seconds 2 }
-            $there = Get-Service -Name $service -ErrorAction SilentlyContinue
-        }
-        if ($null -eq $there) { throw "$Leaf was installed, but there is no service $service" }
+        $key = "HKLM:\SYSTEM\CurrentControlSet\Services\$service"
+        for ($waited = 0; $waited -lt 60 -and -not (Test-Path -LiteralPath $key); $waited += 2) { Start-Sleep -Seconds 2 }
+        if (-not (Test-Path -LiteralPath $key)) { throw "$Leaf was installed, but there is no service $service" }
     }
 }
 

@@ -322,7 +322,7 @@ func TestBootstrapFailures(t *testing.T) {
 		{"guest tools hang", `$global:State.Hang = 'virtio-win-gt-x64.msi'`, nil, "bootstrap.drivers fail virtio-win-gt-x64.msi did not end within 1800 s"},
 		{"busy installer for ever", `$global:State.ExitCodes['virtio-win-gt-x64.msi'] = 1618`, nil, "bootstrap.drivers fail virtio-win-gt-x64.msi ended with code 1618"},
 		{"agent", `$global:State.ExitCodes['qemu-ga-x86_64.msi'] = 1619`, nil, "bootstrap.agent fail qemu-ga-x86_64.msi ended with code 1619"},
-		{"agent's service", `$global:State.Services = @('WinRM', 'QEMU-GA')`, nil, "bootstrap.agent fail qemu-ga-x86_64.msi was installed, but there is no service QEMU Guest Agent VSS Provider"},
+		{"agent's service", `Remove-Item -Path 'HKLM:\SYSTEM\CurrentControlSet\Services\QEMU Guest Agent VSS Provider' -Recurse -Force`, nil, "bootstrap.agent fail qemu-ga-x86_64.msi was installed, but there is no service QEMU Guest Agent VSS Provider"},
 		{"command", `$global:State.ExitCodes['cmd.exe'] = @(0, 7)`, func(p *BootstrapParameters) { p.Commands = []string{"one", "secret two"} }, "bootstrap fail first_logon_commands 2 of 2 ended with code 7"},
 		{"proxy", `$global:State.ExitCodes['netsh.exe'] = 1`, func(p *BootstrapParameters) { p.Proxy = &BootstrapProxy{Server: "proxy:3128"} }, "bootstrap fail netsh.exe winhttp set proxy ended with code 1"},
 		{"no adapter", `$global:State.Links = -1`, noWait, "bootstrap.network fail no network within 10 s: Windows has no network adapter; is its NetKVM driver on the answer disc?"},

@@ -4,7 +4,6 @@ $global:Com1 = @()
 $global:State = @{
     ExitCodes = @{}      # program or installer's leaf -> codes, one a run
     Hang      = ''       # leaf that never ends
-    Services  = @('WinRM', 'QEMU-GA', 'QEMU Guest Agent VSS Provider')
     Running   = @()
     Links     = 0        # how often the adapter is still without link
     Addresses = 0
@@ -25,7 +24,9 @@ $global:State = @{
 }
 $env:PROCESSOR_ARCHITECTURE = 'AMD64'
 $service = 'HKLM:\SYSTEM\CurrentControlSet\Services\WinRM'
-$null = New-Item -Path $service -Force
+foreach ($name in 'WinRM', 'QEMU-GA', 'QEMU Guest Agent VSS Provider') {
+    $null = New-Item -Path "HKLM:\SYSTEM\CurrentControlSet\Services\$name" -Force
+}
 $null = New-ItemProperty -Path $service -Name Start -Value 3 -PropertyType DWord -Force
 
 function Get-Code([string]$Name) {
@@ -69,7 +70,6 @@ New-Stub Start-Process {
 }
 
 New-Stub Get-Service {
-    if ($global:State.Services -notcontains $Name[0]) { return }
     $status = 'Stopped'
     if ($global:State.Running -contains $Name[0]) { $status = 'Running' }
     [pscustomobject]@{ Name = $Name[0]; Status = $status }
