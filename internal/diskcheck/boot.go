@@ -7,8 +7,8 @@ import (
 	"io/fs"
 	"strings"
 
-	"github.com/wintemplate/packer-plugin-wintemplate/internal/diskcheck/fat"
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/diskcheck/ntfs"
+	"github.com/wintemplate/packer-plugin-wintemplate/internal/fat"
 )
 
 const (

@@ -112,7 +112,7 @@ func Check(ctx context.Context, path string, want Expect) (*Report, error) {
 	if err != nil {
 		return nil, fmt.Errorf("check of %s: %w", path, err)
 	}
-	defer disk.close()
+	defer func() { _ = disk.close() }()
 	c := &checker{ctx: ctx, want: want, report: &Report{}, disk: disk}
 	if err := c.run(); err != nil {
 		return nil, fmt.Errorf("check of %s: %w", path, err)

@@ -6,7 +6,6 @@ import (
 	"os"
 	"testing"
 
-	"github.com/wintemplate/packer-plugin-wintemplate/internal/diskcheck/fat"
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/standin/windows/model/disktest"
 )
 
@@ -31,29 +30,8 @@ func FuzzImage(f *testing.F) {
 		if err != nil {
 			return
 		}
-		defer img.close()
+		defer func() { _ = img.close() }()
 		c := &checker{ctx: context.Background(), want: Expect{Firmware: UEFI}, report: &Report{}, disk: img}
 		_ = c.run()
-	})
-}
-
-func FuzzFAT(f *testing.F) {
-	path := f.TempDir() + "/esp.img"
-	if err := os.WriteFile(path, make([]byte, 1<<20), 0o600); err != nil {
-		f.Fatal(err)
-	}
-	disktest.Run(f, "dosfstools", "mkfs.vfat", path)
-	disktest.Run(f, "mtools", "mmd", "-i", path, "::EFI")
-	b, err := os.ReadFile(path)
-	if err != nil {
-		f.Fatal(err)
-	}
-	f.Add(b[:64<<10])
-	f.Fuzz(func(_ *testing.T, b []byte) {
-		v, err := fat.Open(bytes.NewReader(b), 1<<20)
-		if err != nil {
-			return
-		}
-		_, _ = v.ReadFile(`EFI\Boot\bootx64.efi`, 1<<20)
 	})
 }

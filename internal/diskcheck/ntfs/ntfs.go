@@ -324,7 +324,7 @@ func (v *Volume) data(record, limit int64) ([]byte, error) {
 			break
 		}
 		if m <= 0 || err != nil {
-			return nil, fmt.Errorf("%w: %d of %d bytes can be read (%v)", ErrCorrupt, n, len(b), err)
+			return nil, errors.Join(fmt.Errorf("%w: %d of %d bytes can be read", ErrCorrupt, n, len(b)), err)
 		}
 	}
 	return b, nil

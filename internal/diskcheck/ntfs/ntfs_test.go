@@ -126,7 +126,7 @@ func TestBrokenIndexIsNoAbsence(t *testing.T) {
 	}
 }
 
-type failing struct{ n int }
+type failing struct{}
 
 func (f *failing) ReadAt([]byte, int64) (int, error) { return 0, errors.New("disk on fire") }
 

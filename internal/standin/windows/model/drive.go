@@ -59,12 +59,13 @@ func (d drive) exists(name string) bool {
 	return !errors.Is(err, fs.ErrNotExist)
 }
 
-func (d drive) size(name string) (int64, bool) {
+// size is 0 for a file that is not there.
+func (d drive) size(name string) int64 {
 	info, err := os.Stat(d.path(name))
 	if err != nil {
-		return 0, false
+		return 0
 	}
-	return info.Size(), true
+	return info.Size()
 }
 
 // list gives the names in a folder.

@@ -147,7 +147,7 @@ func (m *Model) cloudbaseConfigure(_ context.Context, _ caller, p guest.Cloudbas
 	if r.ServiceStart = m.serviceStart(cloudbaseService); r.ServiceStart != startDisabled {
 		return r, false, failure("not-disabled", "the service cloudbase-init has Start=%d, expected 4 (disabled): only the seal may arm it", r.ServiceStart)
 	}
-	r.LogBytes, _ = m.disk.size(cloudbaseLog)
+	r.LogBytes = m.disk.size(cloudbaseLog)
 	return r, false, nil
 }
 
@@ -156,7 +156,7 @@ func (m *Model) cloudbaseVerify(_ context.Context, _ caller, _ guest.None) (gues
 	defer m.mu.Unlock()
 	start := m.serviceStart(cloudbaseService)
 	r := guest.CloudbaseVerifyResult{Installed: start >= 0, Version: m.installedVersion("Cloudbase-Init"), ServiceStart: start}
-	r.LogBytes, _ = m.disk.size(cloudbaseLog)
+	r.LogBytes = m.disk.size(cloudbaseLog)
 	if b, err := m.disk.read(cloudbaseFolder + `\conf\cloudbase-init.conf`); err == nil {
 		r.Conf = string(b)
 	}
@@ -251,8 +251,8 @@ func (m *Model) payloadFind(_ context.Context, _ caller, p guest.PayloadFindPara
 func (m *Model) candidates(disc fs.FS, p guest.PayloadFindParameters, r *guest.PayloadFindResult) (map[string]string, error) {
 	want := map[string]string{}
 	if p.ManifestSHA256 != "" {
-		b, err := fs.ReadFile(disc, handoff.DiscManifestPath)
-		if err != nil || digest(b) != p.ManifestSHA256 {
+		b, _ := fs.ReadFile(disc, handoff.DiscManifestPath) // a disc without one is not ours
+		if digest(b) != p.ManifestSHA256 {
 			return want, nil
 		}
 		manifest, err := handoff.ParseDiscManifest(b)
@@ -271,7 +271,7 @@ func (m *Model) candidates(disc fs.FS, p guest.PayloadFindParameters, r *guest.P
 		if err == nil && !d.IsDir() {
 			want[name] = p.SHA256
 		}
-		return nil //nolint:nilerr // Get-ChildItem goes on past what it cannot read
+		return nil // Get-ChildItem goes on past what it cannot read
 	})
 	return want, err
 }

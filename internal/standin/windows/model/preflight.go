@@ -161,9 +161,8 @@ func (m *Model) preflight(_ context.Context, c caller, p guest.PreflightParamete
 		ok("reserved-storage")
 	}
 	if start := m.serviceStart(cloudbaseService); start >= 0 {
-		size, _ := m.disk.size(cloudbaseLog)
 		switch {
-		case size > 0:
+		case m.disk.size(cloudbaseLog) > 0:
 			problem("cloudbase-init-ran", "cloudbase-init.log", "cloudbase-init has run in this machine", "install it by the cloudbase_init block, which keeps its service disabled", nil)
 		case start != startDisabled:
 			problem("cloudbase-init-ran", cloudbaseService, fmt.Sprintf("Start=%d, expected 4 (disabled)", start), "nothing but the seal may enable the service", nil)

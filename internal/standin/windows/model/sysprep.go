@@ -53,7 +53,7 @@ func (m *Model) sysprep(answers string) {
 
 // validate is what sysprep's providers look at before they change anything.
 func (m *Model) validate(answers string) []string {
-	line := func(format string, args ...any) string { return fmt.Sprintf(format, args...) }
+	line := fmt.Sprintf
 	if state := m.imageState(); state != stateComplete {
 		return []string{line("[0x0f0073] SYSPRP RunExternalDlls: an error occurred; ImageState is %s", state)}
 	}
