@@ -14,6 +14,7 @@ import (
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/guest"
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/guest/cloudbase"
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/windows"
+	"github.com/wintemplate/packer-plugin-wintemplate/internal/winrm"
 )
 
 // Sysprep seals the image: everything that was set for the build's sake is
@@ -86,11 +87,20 @@ func (s *Sysprep) run(ctx context.Context, r *run) error {
 		return err
 	}
 	p := s.parameters(r, cloud, unattend)
+	generalizing := false
 	err = r.session.Seal(ctx, p, func(stage string) {
+		generalizing = generalizing || stage == guest.SealStageSysprep
 		if title, ok := sealTitles[stage]; ok {
 			r.ui.Message(title)
 		}
 	})
+	if generalizing && errors.Is(err, winrm.ErrUnauthorized) {
+		// Generalizing a server resets the built-in Administrator
+		// (windows-imaging-tools#308), and with it this logon. The task goes on
+		// without being watched; the builder sees the power-off and reads the disk.
+		r.ui.Message("Sysprep has reset the account that watched it; the seal goes on by itself")
+		return nil
+	}
 	return err
 }
 
@@ -187,8 +197,10 @@ func (r *run) language() string {
 	return "en-US"
 }
 
-// releaseTimeout is how long a sealed machine waits for a session that is gone.
-const releaseTimeout = 5 * time.Minute
+// releaseTimeout is how long a sealed machine waits for a session that may be
+// gone: long enough for a few looks at the task, and no cost where sysprep has
+// reset the account that would look.
+const releaseTimeout = 30 * time.Second
 
 func (s *Sysprep) parameters(r *run, cloud guest.CloudbaseVerifyResult, unattend []byte) guest.SealParameters {
 	p := guest.SealParameters{
