@@ -111,9 +111,21 @@ func readSetting(word string) (setting, error) {
 	return s, err
 }
 
-// Knows says whether Setup knows a setting: the path below the component has
-// slashes. Tests compare the plugin's own table with it.
-func Knows(pass, component, path string) bool {
-	_, ok := schema[schemaKey{pass, component}].settings[path]
-	return ok
+// Setting is a line of the table, for the test that compares it with the
+// plugin's own.
+type Setting struct {
+	Pass, Component, Path string
+	Kind                  string // text, bool, int, enum; "" for a folder
+	List, KeyValue        bool
+}
+
+// Settings lists the table.
+func Settings() []Setting {
+	var all []Setting
+	for key, component := range schema {
+		for path, s := range component.settings {
+			all = append(all, Setting{key.pass, key.component, path, s.kind, s.list, s.keyValue})
+		}
+	}
+	return all
 }
