@@ -1,7 +1,6 @@
 package diskcheck
 
 import (
-	"bytes"
 	"encoding/xml"
 	"errors"
 	"fmt"
@@ -106,7 +105,9 @@ func (c *checker) checkStrayAnswers() {
 		if err != nil {
 			c.unknown(id, `C:\`+path, err)
 			bad = true
-		} else if secrets := answerfile.FindSecrets(b); len(secrets) > 0 && bytes.Contains(b, []byte("unattend")) {
+		} else if _, err := settingsOf(b); err != nil {
+			continue // Setup's own XML logs
+		} else if secrets := answerfile.FindSecrets(b); len(secrets) > 0 {
 			c.fail(id, `C:\`+path, "holds "+strings.Join(secrets, ", "), "the seal must delete it")
 			bad = true
 		}
@@ -130,7 +131,8 @@ func settingsOf(b []byte) ([]string, error) {
 	var list, path []string
 	var text strings.Builder
 	leaf := false
-	d := xml.NewDecoder(bytes.NewReader(b))
+	d := xml.NewDecoder(strings.NewReader(decodeText(b)))
+	d.CharsetReader = func(_ string, r io.Reader) (io.Reader, error) { return r, nil } // decodeText has done it
 	for {
 		t, err := d.Token()
 		if errors.Is(err, io.EOF) {

@@ -83,7 +83,7 @@ func good(firmware string) *sealed {
 			"Windows/Setup/State/State.ini":                 []byte("[State]\r\nImageState=\"" + sealedState + "\"\r\n"),
 			"Windows/Setup/Scripts/SetupComplete.cmd":       []byte("@call wintemplate-setupcomplete\r\n"),
 			"Windows/Panther/unattend.xml":                  []byte(answers),
-			"Windows/Panther/setupinfo.xml":                 []byte("<setup/>"),
+			"Windows/Panther/diagerr.xml":                   []byte("<setup/>"),
 			"Users/Administrator/NTUSER.DAT":                []byte("x"),
 			"ProgramData/Microsoft/x":                       []byte("x"),
 			cloudbase + "Python/Scripts/cloudbase-init.exe": []byte("MZ"),
@@ -103,6 +103,14 @@ func good(firmware string) *sealed {
 		s.System = map[string][]byte{"bootmgr": []byte("bootmgr"), "Boot/BCD": []byte("regf")}
 	}
 	return s
+}
+
+func utf16le(s string) []byte {
+	b := []byte{0xff, 0xfe}
+	for _, r := range s {
+		b = append(b, byte(r), byte(r>>8))
+	}
+	return b
 }
 
 func digest(b []byte) string {

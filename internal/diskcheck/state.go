@@ -1,11 +1,14 @@
 package diskcheck
 
 import (
+	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io/fs"
 	"strconv"
 	"strings"
+	"unicode/utf16"
 )
 
 const (
@@ -102,16 +105,18 @@ func decodeText(b []byte) string {
 	case len(b) >= 3 && b[0] == 0xef && b[1] == 0xbb && b[2] == 0xbf:
 		return string(b[3:])
 	}
+	if bytes.IndexByte(b, 0) == 1 { // UTF-16 without its mark
+		return utf16Text(b)
+	}
 	return string(b)
 }
 
 func utf16Text(b []byte) string {
-	var s strings.Builder
-	for i := 0; i+1 < len(b); i += 2 {
-		r := rune(b[i]) | rune(b[i+1])<<8
-		s.WriteRune(r)
+	units := make([]uint16, len(b)/2)
+	for i := range units {
+		units[i] = binary.LittleEndian.Uint16(b[2*i:])
 	}
-	return s.String()
+	return string(utf16.Decode(units))
 }
 
 // checkAutologon: BuildSettings has the values; here is the rest that may log

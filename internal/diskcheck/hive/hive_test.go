@@ -131,6 +131,18 @@ func TestDirtyHiveIsNeverGuessed(t *testing.T) {
 	}
 }
 
+// The vectors are Microsoft's, for another seed than the registry's.
+func TestMarvin32(t *testing.T) {
+	const seed = 0x004fb61a001bdbcc
+	for data, want := range map[string]uint64{
+		"": 0x30ed35c100cd3c7d, "\xaf": 0x48e73fc77d75ddc1, "\xe7\x0f": 0xb5f6e1fc485dbff8, "\x37\xf4\x95": 0xf0b07c789b8cf7e8,
+	} {
+		if got := marvin32(seed, []byte(data)); got != want {
+			t.Errorf("marvin32(%x) = %#x, want %#x", data, got, want)
+		}
+	}
+}
+
 func TestReadsEveryKindOfValue(t *testing.T) {
 	root := regf.NewRoot()
 	big := bytes.Repeat([]byte{1, 2, 3, 5, 7}, 10_000)

@@ -54,7 +54,7 @@ func readEntry(b []byte) (e entry, length int, ok bool) {
 		return entry{}, 0, false
 	}
 	b = b[:size]
-	if le.Uint64(b[32:]) != marvin32(b[:32]) || le.Uint64(b[24:]) != marvin32(b[40:]) {
+	if le.Uint64(b[32:]) != marvin32(logSeed, b[:32]) || le.Uint64(b[24:]) != marvin32(logSeed, b[40:]) {
 		return entry{}, 0, false
 	}
 	e = entry{sequence: le.Uint32(b[12:]), size: le.Uint32(b[16:])}
@@ -122,9 +122,12 @@ func inOrder(logs []log) []log {
 	return logs
 }
 
-// marvin32 is the hash of log entries, with the kernel's seed.
-func marvin32(b []byte) uint64 {
-	lo, hi := uint32(0x884def82), uint32(0xc5554e7a)
+// logSeed is the kernel's seed for the hashes of log entries.
+const logSeed = 0xc5554e7a884def82
+
+// marvin32 is Microsoft's hash of that name.
+func marvin32(seed uint64, b []byte) uint64 {
+	lo, hi := uint32(seed&0xffffffff), uint32(seed>>32)
 	mix := func(v uint32) {
 		lo += v
 		hi ^= lo

@@ -46,7 +46,6 @@ var ErrTooLong = errors.New("too long for a hive")
 // equal, the checksum right.
 func Encode(root *Key, o Options) ([]byte, error) {
 	e := encoder{options: o, time: filetime(o.written())}
-	e.security = e.cells.add(securityCell())
 	rootCell, err := e.key(root, noCell, "")
 	if err != nil {
 		return nil, err
@@ -126,7 +125,11 @@ func (e *encoder) key(k *Key, parent uint32, path string) (uint32, error) {
 	}
 	e.keys++
 	cell := e.cells.add(append(make([]byte, 76), name...))
-
+	if parent == noCell {
+		// Behind the root key, which Windows keeps in the first cell of all,
+		// where some readers look for it without asking the header.
+		e.addSecurity()
+	}
 	values, err := e.values(k, path)
 	if err != nil {
 		return 0, err

@@ -2,19 +2,17 @@ package regf
 
 import "encoding/binary"
 
-// securityCell is the one sk record that all keys share: owned by
-// Administrators; SYSTEM and Administrators may all, Users may read;
-// inherited by subkeys. It is the list's only member, so it points to itself:
-// the first cell of the first bin lies at 32.
-func securityCell() []byte {
+// addSecurity stores the one sk record that all keys share: owned by
+// Administrators; SYSTEM and Administrators may all, Users may read; inherited
+// by subkeys. It is its list's only member, so it points to itself.
+func (e *encoder) addSecurity() {
 	descriptor := securityDescriptor()
-	b := append(make([]byte, 20), descriptor...)
-	le := binary.LittleEndian
+	e.security = e.cells.add(append(make([]byte, 20), descriptor...))
+	b, le := e.cells.payload(e.security), binary.LittleEndian
 	copy(b, "sk")
-	le.PutUint32(b[4:], binHeaderSize)
-	le.PutUint32(b[8:], binHeaderSize)
+	le.PutUint32(b[4:], e.security)
+	le.PutUint32(b[8:], e.security)
 	le.PutUint32(b[16:], uint32(len(descriptor)))
-	return b
 }
 
 func securityDescriptor() []byte {

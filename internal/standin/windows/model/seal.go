@@ -82,7 +82,7 @@ func (m *Model) sealStages(ctx context.Context, c caller, p guest.SealParameters
 		// sysprep takes the argument's words apart.
 		return r, failure(guest.SealNotStarted, "sysprep.exe ended with 87 and has begun nothing")
 	}
-	if err := m.disk.write(rest, []byte(p.Unattend)); err != nil {
+	if err := m.disk.write(rest, []byte("\xef\xbb\xbf"+p.Unattend)); err != nil {
 		return r, err
 	}
 	for _, log := range []string{sysprepAct, sysprepErr} {
