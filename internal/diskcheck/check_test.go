@@ -80,9 +80,9 @@ func good(firmware string) *sealed {
 		Windows: map[string][]byte{
 			"Windows/System32/drivers/viostor.sys":          []byte("MZ viostor"),
 			"Windows/System32/drivers/vioscsi.sys":          []byte("MZ vioscsi"),
-			"Windows/Setup/State/State.ini":                 []byte("[State]\r\nImageState=\"" + sealedState + "\"\r\n"),
+			"Windows/Setup/State/State.ini":                 utf16le("[State]\r\nImageState=\"" + sealedState + "\"\r\n"),
 			"Windows/Setup/Scripts/SetupComplete.cmd":       []byte("@call wintemplate-setupcomplete\r\n"),
-			"Windows/Panther/unattend.xml":                  []byte(answers),
+			"Windows/Panther/unattend.xml":                  []byte("\xef\xbb\xbf" + answers),
 			"Windows/Panther/diagerr.xml":                   []byte("<setup/>"),
 			"Users/Administrator/NTUSER.DAT":                []byte("x"),
 			"ProgramData/Microsoft/x":                       []byte("x"),
