@@ -17,6 +17,9 @@ type Detachment struct {
 	// Stage is told each stage that the operation enters; a true answer ends
 	// the wait, with no error and no result.
 	Stage func(id, stage string) (leave bool)
+	// Ends says which errors of the connection end the wait, with no error and
+	// no result; nil: none.
+	Ends func(error) bool
 }
 
 // Detached runs the operation as a task that outlives the connection, and
@@ -39,7 +42,7 @@ func (c Call[P, R]) Detached(ctx context.Context, s *Session, parameters P, how 
 	if err != nil {
 		return result, false, err
 	}
-	e, left, err := s.await(ctx, c.Operation, id, how.Stage)
+	e, left, err := s.await(ctx, c.Operation, id, how)
 	if err != nil || left {
 		return result, false, err
 	}
@@ -60,7 +63,7 @@ func taskID(operation string) string {
 // and its first instruction the scheduler calls it ready.
 const lostLooks = 4
 
-func (s *Session) await(parent context.Context, o Operation, id string, onStage func(id, stage string) bool) (Envelope, bool, error) {
+func (s *Session) await(parent context.Context, o Operation, id string, how Detachment) (e Envelope, left bool, err error) {
 	ctx, cancel := context.WithTimeout(parent, o.Deadline)
 	defer cancel()
 	var (
@@ -77,6 +80,8 @@ func (s *Session) await(parent context.Context, o Operation, id string, onStage 
 			return Envelope{}, false, fmt.Errorf("%s: %w", o.Name, parent.Err())
 		case ctx.Err() != nil:
 			return Envelope{}, false, &DeadlineError{Operation: o.Name, Deadline: o.Deadline, Seen: seen(stage), Last: last}
+		case err != nil && how.Ends != nil && how.Ends(err):
+			return Envelope{}, true, nil
 		case err != nil:
 			if !s.transient(err) {
 				return Envelope{}, false, err
@@ -95,7 +100,7 @@ func (s *Session) await(parent context.Context, o Operation, id string, onStage 
 			}
 			if status.Stage != stage {
 				stage = status.Stage
-				if onStage != nil && onStage(id, stage) {
+				if how.Stage != nil && how.Stage(id, stage) {
 					return Envelope{}, true, nil
 				}
 			}

@@ -104,13 +104,23 @@ var Seal = define[SealParameters, SealResult]("seal", 2*time.Hour, false, "seal"
 const SealTries = 10
 
 // Seal runs the seal to the point where the image is sealed, lets it close
-// the connection, and returns. The machine powers off by itself.
+// the connection, and returns. The machine powers off by itself. When sysprep
+// has reset the account of this session (WithRefused), the seal goes on without
+// being seen: Seal reports that and returns, and only the power-off and the disk
+// tell how it ended.
 //
 // What can be mended from here is: packages that sysprep refuses are removed
 // as the build's administrator, and a sysprep that begins nothing as
 // LocalSystem is run as that administrator.
 func (s *Session) Seal(ctx context.Context, p SealParameters, onStage func(stage string)) error {
-	how := Detachment{Stage: func(id, stage string) bool {
+	// The task was started by the same logon a moment ago: a refusal is sysprep's doing.
+	how := Detachment{Ends: func(err error) bool {
+		if !s.refused(err) {
+			return false
+		}
+		s.report("Sysprep has reset the account that the build logs on with, as it does on servers; the seal goes on by itself")
+		return true
+	}, Stage: func(id, stage string) bool {
 		onStage(stage)
 		switch stage {
 		case SealStageSealed:

@@ -21,6 +21,7 @@ type Runner interface {
 type Session struct {
 	runner    Runner
 	transient func(error) bool
+	refused   func(error) bool
 	report    func(string)
 	pause     func(context.Context, time.Duration) error
 	// grace is how long a Runner whose context has ended may take to return.
@@ -36,6 +37,13 @@ func WithTransient(transient func(error) bool) Option {
 	return func(s *Session) { s.transient = transient }
 }
 
+// WithRefused says which of the Runner's errors mean that the guest refused the
+// logon. Generalizing a server resets the built-in Administrator
+// (windows-imaging-tools#308), so from then on the seal cannot be watched.
+func WithRefused(refused func(error) bool) Option {
+	return func(s *Session) { s.refused = refused }
+}
+
 // WithReport is told, in one line each, what a person may want to read while
 // an operation takes long.
 func WithReport(report func(line string)) Option {
@@ -47,6 +55,7 @@ func NewSession(r Runner, options ...Option) *Session {
 	s := &Session{
 		runner:    r,
 		transient: func(error) bool { return false },
+		refused:   func(error) bool { return false },
 		report:    func(string) {},
 		pause:     sleep,
 		grace:     15 * time.Second,

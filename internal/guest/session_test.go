@@ -44,6 +44,8 @@ func ok(v any) Envelope {
 	return Envelope{OK: true, Result: b}
 }
 
+var errRefused = errors.New("401")
+
 var errGone = errors.New("connection refused")
 
 func session(f *fake, options ...Option) *Session {
@@ -287,13 +289,32 @@ func TestSealSession(t *testing.T) {
 	run := func(t *testing.T, answer func(string, json.RawMessage) (Envelope, error), p SealParameters) (*fake, []string, error) {
 		var stages []string
 		f := &fake{answer: answer}
-		err := session(f).Seal(t.Context(), p, func(s string) { stages = append(stages, s) })
+		said := WithReport(func(line string) {
+			if strings.Contains(line, "goes on by itself") {
+				stages = append(stages, "unwatched")
+			}
+		})
+		err := session(f, said, WithRefused(func(err error) bool { return errors.Is(err, errRefused) })).Seal(t.Context(), p, func(s string) { stages = append(stages, s) })
 		return f, stages, err
 	}
 	synctest.Test(t, func(t *testing.T) {
 		f, stages, err := run(t, task(at("revert"), at("sysprep"), errGone, at("sealed"), errGone), SealParameters{})
 		if err != nil || strings.Join(stages, " ") != "revert sysprep sealed" || f.asked[len(f.asked)-1] != "task.release" {
 			t.Errorf("%v %v %v", stages, f.asked, err)
+		}
+	})
+	synctest.Test(t, func(t *testing.T) {
+		_, stages, err := run(t, task(at("revert"), at("sysprep"), errRefused), SealParameters{})
+		if err != nil || strings.Join(stages, " ") != "revert sysprep unwatched" {
+			t.Errorf("%v %v", stages, err)
+		}
+		// Sysprep may have begun between two looks.
+		if _, stages, err := run(t, task(at("revert"), errRefused), SealParameters{}); err != nil || stages[len(stages)-1] != "unwatched" {
+			t.Errorf("%v %v", stages, err)
+		}
+		f := &fake{answer: func(string, json.RawMessage) (Envelope, error) { return Envelope{}, errRefused }}
+		if err := session(f).Seal(t.Context(), SealParameters{}, func(string) {}); !errors.Is(err, errRefused) {
+			t.Errorf("a logon that was refused before anything was begun: %v", err)
 		}
 	})
 	synctest.Test(t, func(t *testing.T) {

@@ -28,7 +28,7 @@ type line interface {
 // wire is our own WinRM client.
 type wire struct {
 	*winrm.Client
-	refused atomic.Int32
+	refusals atomic.Int32
 }
 
 func newWire(e winrm.Endpoint) *wire { return &wire{Client: winrm.New(e)} }
@@ -66,14 +66,17 @@ func quarters(f delivery.File, say func(string)) func(delivery.Way, int64) {
 	}
 }
 
-// refusals are how often a refused logon is looked past. Right after a
+// maxRefusals is how often a refused logon is looked past. Right after a
 // restart Windows may refuse a good password for a moment; more would lock the
 // account, the built-in Administrator's too, at ten (KB5020282).
-const refusals = 3
+const maxRefusals = 3
+
+// refused tells a refused logon from other errors.
+func refused(err error) bool { return errors.Is(err, winrm.ErrUnauthorized) }
 
 func (w *wire) transient(err error) bool {
-	if errors.Is(err, winrm.ErrUnauthorized) {
-		return w.refused.Add(1) <= refusals
+	if refused(err) {
+		return w.refusals.Add(1) <= maxRefusals
 	}
 	if errors.Is(err, guest.ErrNoResult) {
 		return true

@@ -76,7 +76,7 @@ func (p *Provisioner) connect(ctx context.Context, ui packersdk.Ui, comm packers
 	r := &run{ui: ui, seat: s}
 	line := s.line(comm)
 	r.deliver = line
-	r.session = guest.NewSession(line, guest.WithTransient(line.transient), guest.WithReport(ui.Message))
+	r.session = guest.NewSession(line, guest.WithTransient(line.transient), guest.WithRefused(refused), guest.WithReport(ui.Message))
 	r.settle = guest.DefaultSettle(s.manifest())
 	r.settle.Deadline = p.config.ReadyTimeout
 

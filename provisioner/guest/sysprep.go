@@ -14,7 +14,6 @@ import (
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/guest"
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/guest/cloudbase"
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/windows"
-	"github.com/wintemplate/packer-plugin-wintemplate/internal/winrm"
 )
 
 // Sysprep seals the image: everything that was set for the build's sake is
@@ -87,21 +86,11 @@ func (s *Sysprep) run(ctx context.Context, r *run) error {
 		return err
 	}
 	p := s.parameters(r, cloud, unattend)
-	generalizing := false
-	err = r.session.Seal(ctx, p, func(stage string) {
-		generalizing = generalizing || stage == guest.SealStageSysprep
+	return r.session.Seal(ctx, p, func(stage string) {
 		if title, ok := sealTitles[stage]; ok {
 			r.ui.Message(title)
 		}
 	})
-	if generalizing && errors.Is(err, winrm.ErrUnauthorized) {
-		// Generalizing a server resets the built-in Administrator
-		// (windows-imaging-tools#308), and with it this logon. The task goes on
-		// without being watched; the builder sees the power-off and reads the disk.
-		r.ui.Message("Sysprep has reset the account that watched it; the seal goes on by itself")
-		return nil
-	}
-	return err
 }
 
 var sealTitles = map[string]string{
