@@ -83,7 +83,7 @@ func good(firmware string) *sealed {
 			"Windows/Setup/State/State.ini":                 utf16le("[State]\r\nImageState=\"" + sealedState + "\"\r\n"),
 			"Windows/Setup/Scripts/SetupComplete.cmd":       []byte("@call wintemplate-setupcomplete\r\n"),
 			"Windows/Panther/unattend.xml":                  []byte("\xef\xbb\xbf" + answers),
-			"Windows/Panther/diagerr.xml":                   []byte("<setup/>"),
+			"Windows/Panther/diagerr.xml":                   []byte("<xml xmlns:z='x'>unattend <Password><Value>log</Value></Password></xml>"),
 			"Users/Administrator/NTUSER.DAT":                []byte("x"),
 			"ProgramData/Microsoft/x":                       []byte("x"),
 			cloudbase + "Python/Scripts/cloudbase-init.exe": []byte("MZ"),

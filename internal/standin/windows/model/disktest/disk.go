@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -74,7 +75,28 @@ func (d Disk) Qcow2(t testing.TB, dir string) string {
 	return out
 }
 
+// made keeps ESPs by their content: most disks of a test have the same one.
+var made sync.Map
+
 func (d Disk) esp(t testing.TB, path string) {
+	t.Helper()
+	key := fmt.Sprint(d.ESPOptions, d.System)
+	b, ok := made.Load(key)
+	if !ok {
+		d.makeESP(t, path)
+		image, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		made.Store(key, image)
+		return
+	}
+	if err := os.WriteFile(path, b.([]byte), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (d Disk) makeESP(t testing.TB, path string) {
 	t.Helper()
 	sparse(t, path, systemSize)
 	options := d.ESPOptions
@@ -82,12 +104,12 @@ func (d Disk) esp(t testing.TB, path string) {
 		options = []string{"-F", "32", "-s", "1"}
 	}
 	Run(t, "dosfstools", "mkfs.vfat", append(slices.Clone(options), path)...)
-	made := map[string]bool{}
+	folders := map[string]bool{}
 	for _, name := range slices.Sorted(maps.Keys(d.System)) {
 		parts := strings.Split(name, "/")
 		for i := 1; i < len(parts); i++ {
-			if dir := strings.Join(parts[:i], "/"); !made[dir] {
-				made[dir] = true
+			if dir := strings.Join(parts[:i], "/"); !folders[dir] {
+				folders[dir] = true
 				Run(t, "mtools", "mmd", "-i", path, "::"+dir)
 			}
 		}
