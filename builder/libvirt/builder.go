@@ -108,7 +108,7 @@ func (b *Builder) run(ctx context.Context, ui packersdk.Ui, hook packersdk.Hook)
 		return nil, err
 	}
 
-	bag := new(multistep.BasicStateBag)
+	bag := stepkit.NewBag()
 	stepkit.UI.Put(bag, ui)
 	stepkit.TheJournal.Put(bag, journal)
 	theInputs.Put(bag, in)

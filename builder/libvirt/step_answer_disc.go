@@ -201,7 +201,7 @@ func bootstrapParameters(plan *Plan, cert *certificate, manifest handoff.DiscMan
 		{
 			Stage:    answerfile.StageDrivers,
 			DiscFile: file(path.Join(toolsFolder, path.Base(guestToolsMSI))),
-			Services: []string{"viostor", "vioscsi", "netkvm"},
+			Services: driverServices(plan.DiskBus),
 		},
 		{
 			Stage:    answerfile.StageAgent,
@@ -219,4 +219,15 @@ func bootstrapParameters(plan *Plan, cert *certificate, manifest handoff.DiscMan
 		return nil, fmt.Errorf("parameters of the bootstrap: %w", err)
 	}
 	return data, nil
+}
+
+// driverServices must exist once the guest tools are installed. A driver has a
+// service only when its device is there: on a virtio-scsi build the virtio-blk
+// disk is plugged in while the tools are being installed, so that one is left
+// to the provisioner's drivers block.
+func driverServices(bus libvirtapi.Bus) []string {
+	if bus == libvirtapi.VirtioSCSI {
+		return []string{"vioscsi", "netkvm"}
+	}
+	return []string{"viostor", "vioscsi", "netkvm"}
 }

@@ -47,6 +47,11 @@ func (s *stepCheckDisk) Do(ctx context.Context, bag multistep.StateBag) error {
 		CloudbaseInit:     wantsCloudbaseInit(plan, state),
 		CertificateSHA256: cert.Hex(),
 	}
+	if want.CloudbaseInit {
+		// The seal arms it so; SetupComplete starts it in the clone once a
+		// DHCP server is known.
+		want.CloudbaseInitStart = "demand"
+	}
 	if plan.Answers.BuildAccount != nil {
 		want.Account = plan.Answers.BuildAccount.Name
 	}

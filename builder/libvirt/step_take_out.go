@@ -19,6 +19,7 @@ import (
 
 // exporter is what this step asks of libvirt.
 type exporter interface {
+	LookupVolume(ctx context.Context, pool, name string) (libvirtapi.Volume, error)
 	CompactVolume(ctx context.Context, src libvirtapi.Volume, pool string, spec libvirtapi.VolumeSpec) (libvirtapi.Volume, error)
 	DownloadVolume(ctx context.Context, v libvirtapi.Volume, w io.Writer, progress libvirtapi.Progress) (int64, error)
 }
@@ -57,6 +58,11 @@ func (s *stepTakeOut) Do(ctx context.Context, bag multistep.StateBag) error {
 	disk, diskErr := theMainDisk.Get(bag)
 	ui, uiErr := stepkit.UI.Get(bag)
 	if err := errors.Join(hostErr, planErr, poolErr, diskErr, uiErr); err != nil {
+		return err
+	}
+	// What it has become since it was made.
+	disk, err := host.LookupVolume(ctx, disk.Pool, disk.Name)
+	if err != nil {
 		return err
 	}
 	name := volumeName(s.config, plan.ID, "-template.qcow2")

@@ -48,14 +48,9 @@ func (k Key[T]) Lookup(bag multistep.StateBag) (T, bool) {
 }
 
 // Drop takes the value out of the bag, so that a step that runs again starts
-// without the leftovers of its first run. The SDK's BasicStateBag.Remove is not
-// safe for concurrent use, and the runner may write StateCancelled at any
-// time, hence a nil in its place: Get and Lookup then report a missing value.
-func (k Key[T]) Drop(bag multistep.StateBag) {
-	if _, ok := bag.GetOk(k.name); ok {
-		bag.Put(k.name, nil)
-	}
-}
+// without what its first run left there. The SDK's steps look whether "error"
+// is there at all, so a nil in its place would not do.
+func (k Key[T]) Drop(bag multistep.StateBag) { bag.Remove(k.name) }
 
 // Keys that Packer's SDK itself reads or writes.
 var (
