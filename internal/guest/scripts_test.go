@@ -27,7 +27,7 @@ func do[P, R any](t *testing.T, c guest.Call[P, R], m *scripttest.Machine, p P) 
 }
 
 // fails runs an operation that must fail, with this code.
-func fails[P, R any](t *testing.T, c guest.Call[P, R], m *scripttest.Machine, p P, code string) *guest.Error {
+func fails[P, R any](t *testing.T, c guest.Call[P, R], m *scripttest.Machine, p P, code string) guest.Failure {
 	t.Helper()
 	_, _, err := c.Do(t.Context(), guest.NewSession(m), p)
 	e := (*guest.Error)(nil)
@@ -37,7 +37,7 @@ func fails[P, R any](t *testing.T, c guest.Call[P, R], m *scripttest.Machine, p 
 	if e.Code != code {
 		t.Fatalf("got the code %s (%s\n%s), expected %s", e.Code, e.Message, e.Detail, code)
 	}
-	return e
+	return e.Failure
 }
 
 func TestFacts(t *testing.T) {

@@ -216,9 +216,15 @@ func TestDetached(t *testing.T) {
 func TestWaitReady(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		answers := []any{
-			errGone, ReadyResult{WaitingFor: []string{"oobe"}, BootID: "1"}, ReadyResult{Ready: true, BootID: "1"},
+			errGone,
+			ReadyResult{WaitingFor: []string{"oobe"}, BootID: "1"},
+			ReadyResult{Ready: true, BootID: "1"},
 			ReadyResult{Ready: true, BootID: "2"}, // a restart in between begins the count anew
-			ReadyResult{Ready: true, BootID: "2"}, errGone, ReadyResult{Ready: true, BootID: "2"}, ReadyResult{Ready: true, BootID: "2"}, ReadyResult{Ready: true, BootID: "2", ImageState: "last"},
+			ReadyResult{Ready: true, BootID: "2"},
+			errGone,
+			ReadyResult{Ready: true, BootID: "2"},
+			ReadyResult{Ready: true, BootID: "2"},
+			ReadyResult{Ready: true, BootID: "2", ImageState: "last"},
 		}
 		f := &fake{}
 		f.answer = func(string, json.RawMessage) (Envelope, error) {

@@ -127,7 +127,7 @@ func (c *CloudbaseInit) run(ctx context.Context, r *run) error {
 	if err != nil {
 		return err
 	}
-	r.ui.Message(fmt.Sprintf("From %s (%d bytes)", msi.Path, msi.Size))
+	r.ui.Say(fmt.Sprintf("From %s (%d bytes)", msi.Path, msi.Size))
 	installed, reboot, err := guest.CloudbaseInstall.Detached(ctx, r.session, guest.InstallParameters{
 		Path: msi.Path, SHA256: msi.SHA256, Certificates: []string{}, TimeoutSeconds: 40 * 60,
 		// As LocalSystem: otherwise the MSI makes an administrator of its own,
@@ -150,7 +150,7 @@ func (c *CloudbaseInit) run(ctx context.Context, r *run) error {
 	if written.LogBytes > 0 {
 		return errors.New("cloudbase-init has run in the build's machine already (its log is not empty); it may have changed the computer's name and the password")
 	}
-	r.ui.Message(fmt.Sprintf("cloudbase-init %s for %s, disabled until the seal", installed.Version, c.Cloud))
+	r.ui.Say(fmt.Sprintf("cloudbase-init %s for %s, disabled until the seal", installed.Version, c.Cloud))
 	if reboot {
 		return r.restart(ctx, "cloudbase-init's installer asks for it")
 	}

@@ -84,14 +84,14 @@ func (d *Drivers) drivers(ctx context.Context, r *run) error {
 		return err
 	}
 	if found.OK {
-		r.ui.Message("virtio drivers: " + versions(found))
+		r.ui.Say("virtio drivers: " + versions(found))
 		return nil
 	}
 	problems := strings.Join(found.Problems, "; ")
 	if d.Repair.False() {
 		return fmt.Errorf("%s; repair is off", problems)
 	}
-	r.ui.Message("Installing the virtio drivers, since " + problems)
+	r.ui.Say("Installing the virtio drivers, since " + problems)
 	msi, err := r.payload(ctx, d.Installer, "virtio-win-gt-x64.msi", "wintemplate/tools/virtio-win-gt-x64.msi", "virtio-win-gt-x64.msi")
 	if err != nil {
 		return fmt.Errorf("%s; %w", problems, err)
@@ -113,7 +113,7 @@ func (d *Drivers) drivers(ctx context.Context, r *run) error {
 	if !found.OK {
 		return fmt.Errorf("virtio-win-gt-x64.msi was installed (code %d), and still %s; for a storage driver that was never bound, give the machine a controller of its bus, or set both_buses = false", result.ExitCode, strings.Join(found.Problems, "; "))
 	}
-	r.ui.Message("virtio drivers: " + versions(found))
+	r.ui.Say("virtio drivers: " + versions(found))
 	return nil
 }
 
@@ -137,7 +137,7 @@ func (d *Drivers) agent(ctx context.Context, r *run) error {
 		if d.Repair.False() {
 			return fmt.Errorf("%s; repair is off", problems)
 		}
-		r.ui.Message("Installing the QEMU guest agent, since " + problems)
+		r.ui.Say("Installing the QEMU guest agent, since " + problems)
 		msi, err := r.payload(ctx, d.AgentInstaller, "qemu-ga-x86_64.msi", "wintemplate/tools/qemu-ga-x86_64.msi", "guest-agent/qemu-ga-x86_64.msi")
 		if err != nil {
 			return fmt.Errorf("%s; %w", problems, err)
@@ -160,6 +160,6 @@ func (d *Drivers) agent(ctx context.Context, r *run) error {
 			return errors.New("qemu-ga-x86_64.msi was installed, and still " + strings.Join(found.Problems, "; "))
 		}
 	}
-	r.ui.Message("QEMU guest agent: " + found.Version)
+	r.ui.Say("QEMU guest agent: " + found.Version)
 	return nil
 }

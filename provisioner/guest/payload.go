@@ -49,8 +49,8 @@ func notFound(name string, found guest.PayloadFindResult) string {
 
 func (r *run) send(ctx context.Context, local string, f delivery.File, name string) (guest.PayloadFindResult, error) {
 	remote := `C:\Windows\Temp\wintemplate-` + f.SHA256[:12] + `-` + name
-	r.ui.Message(fmt.Sprintf("Sending %s (%d MB)", f.Name, f.Size>>20))
-	if err := r.deliver.send(ctx, local, f, remote, r.ui.Message); err != nil {
+	r.ui.Say(fmt.Sprintf("Sending %s (%d MB)", f.Name, f.Size>>20))
+	if err := r.deliver.send(ctx, local, f, remote, r.ui.Say); err != nil {
 		return guest.PayloadFindResult{}, fmt.Errorf("send %s: %w", f.Name, err)
 	}
 	return guest.PayloadFindResult{Found: true, Path: remote, Name: name, Size: f.Size, SHA256: f.SHA256}, nil

@@ -76,7 +76,7 @@ func (p *Provisioner) connect(ctx context.Context, ui packersdk.Ui, comm packers
 	r := &run{ui: ui, seat: s}
 	line := s.line(comm)
 	r.deliver = line
-	r.session = guest.NewSession(line, guest.WithTransient(line.transient), guest.WithRefused(refused), guest.WithReport(ui.Message))
+	r.session = guest.NewSession(line, guest.WithTransient(line.transient), guest.WithRefused(refused), guest.WithReport(ui.Say))
 	r.settle = guest.DefaultSettle(s.manifest())
 	r.settle.Deadline = p.config.ReadyTimeout
 
@@ -98,17 +98,17 @@ func (p *Provisioner) connect(ctx context.Context, ui packersdk.Ui, comm packers
 	if !r.facts.Elevated {
 		return nil, fmt.Errorf("the account %q has no administrator's rights over this connection; use the built-in Administrator, or set HKLM\\SOFTWARE\\Microsoft\\Windows\\CurrentVersion\\Policies\\System!LocalAccountTokenFilterPolicy=1 for the build", s.User)
 	}
-	ui.Message(fmt.Sprintf("%s, build %d.%d, %s, firmware %s", r.facts.ProductName, r.facts.Build, r.facts.Revision, r.facts.Edition, r.facts.Firmware))
+	ui.Say(fmt.Sprintf("%s, build %d.%d, %s, firmware %s", r.facts.ProductName, r.facts.Build, r.facts.Revision, r.facts.Edition, r.facts.Firmware))
 	return r, nil
 }
 
 // restart restarts Windows because reason asked for it.
 func (r *run) restart(ctx context.Context, reason string) error {
-	r.ui.Message("Restarting Windows: " + reason)
+	r.ui.Say("Restarting Windows: " + reason)
 	began := time.Now()
 	if _, err := r.session.Restart(ctx, reason, true, r.settle); err != nil {
 		return err
 	}
-	r.ui.Message(fmt.Sprintf("Windows is back after %s", time.Since(began).Round(time.Second)))
+	r.ui.Say(fmt.Sprintf("Windows is back after %s", time.Since(began).Round(time.Second)))
 	return nil
 }

@@ -88,7 +88,7 @@ func (s *Sysprep) run(ctx context.Context, r *run) error {
 	p := s.parameters(r, cloud, unattend)
 	return r.session.Seal(ctx, p, func(stage string) {
 		if title, ok := sealTitles[stage]; ok {
-			r.ui.Message(title)
+			r.ui.Say(title)
 		}
 	})
 }
@@ -115,7 +115,7 @@ func (s *Sysprep) preflight(ctx context.Context, r *run) error {
 		for _, f := range found.Findings {
 			switch f.Severity {
 			case guest.FindingFixed:
-				r.ui.Message(fmt.Sprintf("preflight: %s: %s: %s: %s", f.ID, f.Object, f.Found, f.Remedy))
+				r.ui.Say(fmt.Sprintf("preflight: %s: %s: %s: %s", f.ID, f.Object, f.Found, f.Remedy))
 			case guest.FindingWarn:
 				r.ui.Error(fmt.Sprintf("Warning: preflight: %s: %s: %s; %s", f.ID, f.Object, f.Found, f.Remedy))
 			case guest.FindingFail:
@@ -126,7 +126,7 @@ func (s *Sysprep) preflight(ctx context.Context, r *run) error {
 			return errors.Join(errs...)
 		}
 		if !bool(reboot) {
-			r.ui.Message("Nothing stands in sysprep's way")
+			r.ui.Say("Nothing stands in sysprep's way")
 			return nil
 		}
 		if err := r.restart(ctx, "a restart was pending, with which sysprep fails"); err != nil {

@@ -135,8 +135,11 @@ func (m *Machine) Script(ctx context.Context, text string, stdin io.Reader, stdo
 
 func decodeCommand(encoded string) (string, error) {
 	b, err := base64.StdEncoding.DecodeString(encoded)
-	if err != nil || len(b)%2 != 0 {
-		return "", fmt.Errorf("-EncodedCommand is not base64 of UTF-16LE: %v", err)
+	if err != nil {
+		return "", fmt.Errorf("-EncodedCommand: %w", err)
+	}
+	if len(b)%2 != 0 {
+		return "", errors.New("-EncodedCommand is not UTF-16LE: an odd number of bytes")
 	}
 	units := make([]uint16, len(b)/2)
 	for i := range units {
