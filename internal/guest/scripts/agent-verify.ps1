@@ -8,7 +8,7 @@ foreach ($name in 'QEMU-GA', 'QEMU Guest Agent VSS Provider') {
 }
 Complete-Operation -Result @{
     ok       = ($problems.Count -eq 0)
-    version  = (Get-InstalledVersion -DisplayName 'QEMU guest agent')
+    version  = (Get-InstalledVersion -Product 'QEMU guest agent')
     services = $services
     problems = $problems
 }

@@ -16,7 +16,7 @@ foreach ($file in 'bin\OpenStackService.exe', 'Python\Scripts\cloudbase-init.exe
 Complete-Operation -Reboot $r.reboot -Result @{
     exit_code     = $r.exit_code
     log           = $r.log
-    version       = (Get-InstalledVersion -DisplayName 'Cloudbase-Init*')
+    version       = (Get-InstalledVersion -Product 'Cloudbase-Init*')
     folder        = $folder
     service_start = $start
 }

@@ -7,7 +7,7 @@ $log = Get-Item -LiteralPath "$folder\log\cloudbase-init.log" -ErrorAction Silen
 if ($null -ne $log) { $bytes = [long]$log.Length }
 Complete-Operation -Result @{
     installed     = ($start -ge 0)
-    version       = (Get-InstalledVersion -DisplayName 'Cloudbase-Init*')
+    version       = (Get-InstalledVersion -Product 'Cloudbase-Init*')
     service_start = $start
     log_bytes     = $bytes
     conf          = $conf

@@ -4,5 +4,5 @@ Send-Beacon -Stage 'guest.drivers.install' -State 'ok'
 Complete-Operation -Reboot $r.reboot -Result @{
     exit_code = $r.exit_code
     log       = $r.log
-    version   = (Get-InstalledVersion -DisplayName 'Virtio-win-driver-installer')
+    version   = (Get-InstalledVersion -Product 'Virtio-win-driver-installer')
 }

@@ -36,7 +36,7 @@ foreach ($d in @(Get-CimInstance -ClassName Win32_PnPEntity -Filter 'ConfigManag
 Complete-Operation -Result @{
     ok       = ($problems.Count -eq 0)
     drivers  = $drivers
-    tools    = (Get-InstalledVersion -DisplayName 'Virtio-win-driver-installer')
+    tools    = (Get-InstalledVersion -Product 'Virtio-win-driver-installer')
     devices  = $devices
     problems = $problems
 }

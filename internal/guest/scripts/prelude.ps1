@@ -99,10 +99,10 @@ function Test-ServiceRunning([string]$Name) {
     $null -ne $s -and "$($s.Status)" -eq 'Running'
 }
 
-function Get-InstalledVersion([string]$DisplayName) {
+function Get-InstalledVersion([string]$Product) {
     foreach ($root in 'HKLM:\SOFTWARE\Microsoft\Windows\CurrentVersion\Uninstall', 'HKLM:\SOFTWARE\WOW6432Node\Microsoft\Windows\CurrentVersion\Uninstall') {
         foreach ($k in @(Get-ChildItem -LiteralPath $root -ErrorAction SilentlyContinue)) {
-            if ([string]$k.GetValue('DisplayName', '') -like $DisplayName) { return [string]$k.GetValue('DisplayVersion', '') }
+            if ([string]$k.GetValue('DisplayName', '') -like $Product) { return [string]$k.GetValue('DisplayVersion', '') }
         }
     }
     ''
