@@ -68,12 +68,25 @@ func (c *checker) checkLoaders(p partition, v *fat.Volume) {
 	default:
 		c.ok("fallback-loader", p.String()+` \`+fallbackLoader, "equal to bootmgfw.efi")
 	}
-	if store, err := v.ReadFile(bootStoreEFI, maxLoader); err != nil {
-		c.missing("boot-store", p.String()+` \`+bootStoreEFI, err, remedy)
-	} else if len(store) == 0 {
-		c.fail("boot-store", p.String()+` \`+bootStoreEFI, "empty", remedy)
-	} else {
-		c.ok("boot-store", p.String()+` \`+bootStoreEFI, "there")
+	c.checkBootFile("boot-store", p, v, bootStoreEFI, remedy)
+}
+
+// volume is a file system that holds what the firmware starts.
+type volume interface {
+	ReadFile(path string, limit int64) ([]byte, error)
+}
+
+// checkBootFile wants a file that is not empty.
+func (c *checker) checkBootFile(id string, p partition, v volume, path, remedy string) {
+	object := p.String() + ` \` + path
+	b, err := v.ReadFile(path, maxLoader)
+	switch {
+	case err != nil:
+		c.missing(id, object, err, remedy)
+	case len(b) == 0:
+		c.fail(id, object, "empty", remedy)
+	default:
+		c.ok(id, object, "there")
 	}
 }
 
@@ -88,16 +101,8 @@ func (c *checker) checkActive() {
 			c.fail("boot-manager", p.String(), err.Error(), "the active partition must be NTFS with bootmgr")
 			return
 		}
-		for id, path := range map[string]string{"boot-manager": "bootmgr", "boot-store": bootStoreBIOS} {
-			const remedy = `run bcdboot C:\Windows /f BIOS before sealing`
-			if b, err := v.ReadFile(path, maxLoader); err != nil {
-				c.missing(id, p.String()+` \`+path, err, remedy)
-			} else if len(b) == 0 {
-				c.fail(id, p.String()+` \`+path, "empty", remedy)
-			} else {
-				c.ok(id, p.String()+` \`+path, "there")
-			}
-		}
+		c.checkBootFile("boot-manager", p, v, "bootmgr", `run bcdboot C:\Windows /f BIOS before sealing`)
+		c.checkBootFile("boot-store", p, v, bootStoreBIOS, `run bcdboot C:\Windows /f BIOS before sealing`)
 		return
 	}
 }

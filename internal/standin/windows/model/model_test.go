@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"os/exec"
 	"slices"
 	"strings"
 	"testing"
@@ -16,6 +17,7 @@ import (
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/diskcheck"
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/guest"
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/standin/windows/model/disktest"
+	"github.com/wintemplate/packer-plugin-wintemplate/internal/standin/winrm/pyvenv"
 )
 
 const sealAnswers = `<?xml version="1.0" encoding="utf-8"?>
@@ -144,6 +146,7 @@ func TestWholeBuild(t *testing.T) {
 	if err := report.Err(); err != nil {
 		t.Error(err)
 	}
+	dissect(t, w)
 	if report.Facts.AgentVersion != "109.1.0" || report.Facts.CloudbaseInit != "1.1.8" || report.Facts.Drivers != "0.1.285" {
 		t.Errorf("facts: %+v", report.Facts)
 	}
@@ -163,6 +166,28 @@ func checkDisk(t *testing.T, w *world) *diskcheck.Report {
 		t.Fatal(err)
 	}
 	return r
+}
+
+// dissect has somebody else's reader of disks look at what we left.
+func dissect(t *testing.T, w *world) {
+	t.Helper()
+	disk := disktest.Disk{Firmware: "uefi", Root: w.root}.Qcow2(t, t.TempDir())
+	out, err := exec.Command(pyvenv.Python(t, "testdata/requirements.txt"), "testdata/judge.py", disk).Output()
+	if err != nil {
+		t.Fatalf("dissect.target: %v\n%s", err, out)
+	}
+	var seen map[string]any
+	if err := json.Unmarshal(out, &seen); err != nil {
+		t.Fatalf("dissect.target: %v\n%s", err, out)
+	}
+	for name, want := range map[string]any{"os": "windows", "image_state": stateSealed, "viostor": 0.0, "vioscsi": 0.0, "unattend": sealAnswers} {
+		if seen[name] != want {
+			t.Errorf("dissect.target sees %s = %v, want %v", name, seen[name], want)
+		}
+	}
+	if version, _ := seen["version"].(string); !strings.Contains(version, "Windows Server 2022 Standard") {
+		t.Errorf("dissect.target sees %q", version)
+	}
 }
 
 // TestUnsealedIsFound: the same machine without the seal, so that the good
