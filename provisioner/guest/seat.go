@@ -73,5 +73,9 @@ func (s seat) line(comm packersdk.Communicator) line {
 	if s.Guest == nil {
 		return newRelay(comm)
 	}
-	return newWire(winrm.Endpoint{Host: s.Host, Port: s.Port, User: s.User, Password: s.Password, Pin: s.pin})
+	return newWire(s.endpoint())
+}
+
+func (s seat) endpoint() winrm.Endpoint {
+	return winrm.Endpoint{Host: s.Host, Port: s.Port, User: s.User, Password: s.Password, Pin: s.pin}
 }
