@@ -14,6 +14,7 @@ import (
 	"net/url"
 	"time"
 
+	"github.com/hashicorp/packer-plugin-sdk/communicator"
 	"github.com/hashicorp/packer-plugin-sdk/multistep"
 	"github.com/hashicorp/packer-plugin-sdk/multistep/commonsteps"
 	packersdk "github.com/hashicorp/packer-plugin-sdk/packer"
@@ -24,6 +25,7 @@ import (
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/redact"
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/redact/packerui"
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/stepkit"
+	"github.com/wintemplate/packer-plugin-wintemplate/internal/winrm"
 )
 
 // Builder is the component; Packer makes one for each source block.
@@ -41,8 +43,30 @@ func (b *Builder) Prepare(raws ...any) (generated, warnings []string, err error)
 	return []string{handoff.GuestKey}, warnings, redact.Error(err)
 }
 
+// effects are a build's ways to the world outside libvirt's connection; tests
+// put their own in their place.
+type effects struct {
+	connect   func(ctx context.Context, uri string) (connection, error)
+	discs     discReader
+	space     func(path string) (uint64, error)
+	stat      libvirtapi.Stat
+	probe     func(ctx context.Context, address string, pin winrm.Pin) error
+	connector func(*communicator.Config) multistep.Step
+	check     diskChecker
+	now       func() time.Time
+	poll      time.Duration // between two looks at the guest's address
+}
+
+func realEffects() effects {
+	return effects{
+		connect: connectHost, discs: discs{}, space: freeSpace, stat: libvirtapi.LocalStat,
+		probe: probeWinRM, connector: sdkConnector, check: diskcheck.Check,
+		now: time.Now, poll: 2 * time.Second,
+	}
+}
+
 // steps is a build from beginning to end.
-func (b *Builder) steps(journalDir string) []multistep.Step {
+func (b *Builder) steps(journalDir string, e effects) []multistep.Step {
 	c := &b.config
 	var steps []multistep.Step
 	add := func(s ...multistep.Step) { steps = append(steps, s...) }
@@ -50,27 +74,27 @@ func (b *Builder) steps(journalDir string) []multistep.Step {
 	// Everything that can be known in the first seconds.
 	add(
 		&stepTempDir{},
-		&stepOpenMedia{config: c, discs: discs{}},
-		&stepConnectHost{config: c, journalDir: journalDir, connect: connectHost},
-		&stepPreflight{config: c, space: freeSpace},
+		&stepOpenMedia{config: c, discs: e.discs},
+		&stepConnectHost{config: c, journalDir: journalDir, connect: e.connect},
+		&stepPreflight{config: c, space: e.space},
 		&stepChooseAccelerator{config: c},
 	)
 	// The inputs, verified, and the plan made of them.
 	add(downloads(c)...)
-	add(&stepPlan{config: c, discs: discs{}, space: freeSpace})
+	add(&stepPlan{config: c, discs: e.discs, space: e.space})
 	// The machine.
 	add(
 		&stepCertificate{},
-		&stepInstallDisc{config: c, stat: libvirtapi.LocalStat},
-		&stepAnswerDisc{config: c},
+		&stepInstallDisc{config: c, stat: e.stat},
+		&stepAnswerDisc{config: c, discs: e.discs},
 		&stepMainDisk{config: c},
-		&stepDefine{config: c, now: time.Now},
+		&stepDefine{config: c, now: e.now},
 	)
 	// Windows.
 	add(
-		&stepBoot{config: c, now: time.Now},
-		&stepInstall{config: c, probe: probeWinRM, poll: 2 * time.Second},
-		&stepConnectGuest{config: c, connector: sdkConnector},
+		&stepBoot{config: c, now: e.now},
+		&stepInstall{config: c, probe: e.probe, poll: e.poll},
+		&stepConnectGuest{config: c, connector: e.connector},
 		&stepHandOff{config: c},
 		// By its own type: -on-error=run-cleanup-provisioner looks for the name.
 		&commonsteps.StepProvision{},
@@ -79,7 +103,7 @@ func (b *Builder) steps(journalDir string) []multistep.Step {
 	// The template.
 	add(
 		&stepTakeOut{config: c},
-		&stepCheckDisk{config: c, check: diskcheck.Check},
+		&stepCheckDisk{config: c, check: e.check},
 		&stepManifest{config: c},
 	)
 	return steps
@@ -87,14 +111,14 @@ func (b *Builder) steps(journalDir string) []multistep.Step {
 
 // Run builds the template.
 func (b *Builder) Run(ctx context.Context, ui packersdk.Ui, hook packersdk.Hook) (packersdk.Artifact, error) {
-	artifact, err := b.run(ctx, packerui.Wrap(ui), hook)
+	artifact, err := b.run(ctx, packerui.Wrap(ui), hook, realEffects())
 	if err != nil {
 		return nil, redact.Error(err) // never a typed nil as artifact
 	}
 	return artifact, nil
 }
 
-func (b *Builder) run(ctx context.Context, ui packersdk.Ui, hook packersdk.Hook) (*Artifact, error) {
+func (b *Builder) run(ctx context.Context, ui packersdk.Ui, hook packersdk.Hook, e effects) (*Artifact, error) {
 	in, err := newInputs(&b.config, rand.Reader)
 	if err != nil {
 		return nil, err
@@ -113,7 +137,7 @@ func (b *Builder) run(ctx context.Context, ui packersdk.Ui, hook packersdk.Hook)
 	stepkit.TheJournal.Put(bag, journal)
 	theInputs.Put(bag, in)
 	bag.Put("hook", hook)
-	commonsteps.NewRunnerWithPauseFn(b.steps(dir), b.config.PackerConfig, ui, bag).Run(ctx, bag)
+	commonsteps.NewRunnerWithPauseFn(b.steps(dir, e), b.config.PackerConfig, ui, bag).Run(ctx, bag)
 
 	left, err := journal.Close()
 	if err != nil {

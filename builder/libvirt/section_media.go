@@ -133,6 +133,9 @@ func (c *PayloadConfig) Prepare() []error {
 // payloadName is the name that a payload gets on the answer disc.
 func payloadName(source string) string {
 	if isRemote(source) {
+		if _, inner, forced := strings.Cut(source, "::"); forced {
+			source = inner
+		}
 		if u, err := url.Parse(source); err == nil {
 			return path.Base(u.Path)
 		}

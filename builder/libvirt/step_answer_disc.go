@@ -28,7 +28,10 @@ type answerDisc struct {
 
 // stepAnswerDisc makes the disc with the answer file, the bootstrap script,
 // the drivers in the form that this build's Setup takes, and the payload.
-type stepAnswerDisc struct{ config *Config }
+type stepAnswerDisc struct {
+	config *Config
+	discs  discReader
+}
 
 func (s *stepAnswerDisc) Title() string { return "Making the answer disc" }
 
@@ -55,7 +58,7 @@ func (s *stepAnswerDisc) Do(ctx context.Context, bag multistep.StateBag) error {
 	if err != nil {
 		return err
 	}
-	drivers, closer, err := media.OpenDrivers(plan.Files.Drivers)
+	drivers, closer, err := s.discs.Drivers(plan.Files.Drivers)
 	if err != nil {
 		return fmt.Errorf("drivers_iso_url: %w", err)
 	}

@@ -20,7 +20,7 @@ type discReader interface {
 	// booted without a key press under UEFI.
 	Facts(iso string, firmware string) (*media.Facts, error)
 	// Drivers opens the drivers ISO.
-	Drivers(iso string) (driverDisc, io.Closer, error)
+	Drivers(iso string) (driverSource, io.Closer, error)
 }
 
 // stepOpenMedia reads local media before anything is hashed or downloaded, so
@@ -164,7 +164,7 @@ func (discs) Facts(iso, firmware string) (*media.Facts, error) {
 	return facts, nil
 }
 
-func (discs) Drivers(iso string) (driverDisc, io.Closer, error) {
+func (discs) Drivers(iso string) (driverSource, io.Closer, error) {
 	d, closer, err := media.OpenDrivers(iso)
 	if err != nil {
 		return nil, nil, err // d as an interface would be a typed nil
