@@ -256,7 +256,7 @@ func TestEachCheckFindsItsFault(t *testing.T) {
 		{"the password of the autologon", UEFI, func(s *sealed) { s.software.SetString(winlogonPath, "DefaultPassword", "secret") }, "autologon", handoff.Fail, "is there"},
 		{"a first-logon command left", UEFI, func(s *sealed) {
 			s.software.SetString(`Microsoft\Windows\CurrentVersion\Run`, "Unattend0001", "cmd")
-		}, "autologon", handoff.Fail, "cmd"},
+		}, "autologon", handoff.Fail, "Unattend0001"},
 		{"an LSA secret", UEFI, func(s *sealed) {
 			root := regf.NewRoot()
 			root.Create(`Policy\Secrets\DefaultPassword\CurrVal`).Set(regf.BinaryValue("", []byte("secret")))

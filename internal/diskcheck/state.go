@@ -150,7 +150,8 @@ func (c *checker) checkAutologon() {
 		}
 		for _, v := range values {
 			if _, ok := cutPrefixFold(v.Name, "Unattend"); ok {
-				c.fail("autologon", run+"!"+v.Name, v.String(), "a first-logon command that has not run; delete it")
+				// Its text may hold a secret.
+				c.fail("autologon", run+"!"+v.Name, "a first-logon command that has not run", "the seal must delete it")
 				bad = true
 			}
 		}
