@@ -16,13 +16,15 @@ type FactsResult struct {
 	TimeZone         string   `json:"time_zone"`        // by its Windows name
 	Firmware         string   `json:"firmware"`         // uefi, bios or unknown
 	ImageState       string   `json:"image_state"`      // IMAGE_STATE_COMPLETE
-	PendingReboot    []string `json:"pending_reboot"`   // reasons: servicing, windows-update, file-rename, computer-name
-	BootID           string   `json:"boot_id"`
-	UptimeSeconds    int64    `json:"uptime_seconds"`
-	PowerShell       string   `json:"powershell"` // 5.1.14393.0
-	Is64Bit          bool     `json:"is_64bit"`   // the process that ran the operation
-	Elevated         bool     `json:"elevated"`
-	System           bool     `json:"system"` // runs as LocalSystem
+	// PageFileRemoved is true when the cleanup has taken the page file away.
+	PageFileRemoved bool     `json:"page_file_removed"`
+	PendingReboot   []string `json:"pending_reboot"` // reasons: servicing, windows-update, file-rename, computer-name
+	BootID          string   `json:"boot_id"`
+	UptimeSeconds   int64    `json:"uptime_seconds"`
+	PowerShell      string   `json:"powershell"` // 5.1.14393.0
+	Is64Bit         bool     `json:"is_64bit"`   // the process that ran the operation
+	Elevated        bool     `json:"elevated"`
+	System          bool     `json:"system"` // runs as LocalSystem
 }
 
 // Facts asks for FactsResult.

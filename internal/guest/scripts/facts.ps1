@@ -8,6 +8,10 @@ $firmware = switch ([int](Get-RegistryValue -Key 'HKLM:\SYSTEM\CurrentControlSet
 }
 $languages = @(Get-ChildItem -LiteralPath 'HKLM:\SYSTEM\CurrentControlSet\Control\MUI\UILanguages' -ErrorAction SilentlyContinue |
     ForEach-Object { "$($_.PSChildName)" } | Where-Object { $_ -match '^[A-Za-z]{2,3}(-[A-Za-z0-9]+)+$' })
+# A comma, since PowerShell would make nothing of an empty list.
+$paging = $null
+$memory = Get-Item -LiteralPath 'HKLM:\SYSTEM\CurrentControlSet\Control\Session Manager\Memory Management' -ErrorAction SilentlyContinue
+if ($null -ne $memory -and @($memory.Property) -contains 'PagingFiles') { $paging = @($memory.GetValue('PagingFiles', @())) }
 Complete-Operation -Result @{
     build             = [int](Get-RegistryValue -Key $version -Name 'CurrentBuildNumber' -Default 0)
     revision          = [int](Get-RegistryValue -Key $version -Name 'UBR' -Default 0)
@@ -21,6 +25,7 @@ Complete-Operation -Result @{
     time_zone         = [string](Get-RegistryValue -Key 'HKLM:\SYSTEM\CurrentControlSet\Control\TimeZoneInformation' -Name 'TimeZoneKeyName' -Default '')
     firmware          = $firmware
     image_state       = Get-ImageState
+    page_file_removed = ($null -ne $paging -and @($paging | Where-Object { "$_" -ne '' }).Count -eq 0)
     pending_reboot    = @(Get-PendingReboot)
     boot_id           = $boot.Id
     uptime_seconds    = $boot.UptimeSeconds

@@ -51,7 +51,7 @@ function Test-Machine {
 }
 
 function Test-Rearm {
-    $service = @(Get-CimInstance -ClassName SoftwareLicensingService)[0]
+    $service = Get-CimInstance -ClassName SoftwareLicensingService | Select-Object -First 1
     $left = [int]$service.RemainingWindowsReArmCount
     if ($left -gt 0) { Add-Finding rearm ok 'rearm count' "$left"; return }
     if ($Parameters.skip_rearm) { Add-Finding rearm warn 'rearm count' '0' 'skip_rearm is set: all clones share one client machine id, and a KMS counts them as one'; return }

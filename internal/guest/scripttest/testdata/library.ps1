@@ -10,6 +10,7 @@ $global:Exit = @{}         # program -> exit code, or a list of codes, one for e
 $global:OnRun = @{}        # program -> block that runs before its exit code is given
 $global:Tasks = @{}        # name -> state
 $global:Rules = @()        # firewall rules
+$global:RuleGroups = @{}   # rule -> group
 $global:Users = @{}        # name -> SID
 $global:Listeners = @('HTTPS')
 $global:Packages = @()     # AppX
@@ -62,7 +63,7 @@ Set-Alias -Name Get-Boot -Value Test-GetBoot -Scope Global
 Set-Alias -Name Get-ProcessIdentity -Value Test-GetProcessIdentity -Scope Global
 Set-Alias -Name Remove-BuildCertificate -Value Test-RemoveBuildCertificate -Scope Global
 
-foreach ($program in 'msiexec.exe', 'certutil.exe', 'icacls.exe', 'shutdown.exe', 'netsh.exe', 'logoff.exe', 'dism.exe', 'sc.exe', 'sysprep.exe') {
+foreach ($program in 'msiexec.exe', 'certutil.exe', 'icacls.exe', 'shutdown.exe', 'netsh.exe', 'logoff.exe', 'dism.exe', 'sc.exe', 'sysprep.exe', 'powercfg.exe', 'pnputil.exe', 'wevtutil.exe') {
     New-Stub $program ([ScriptBlock]::Create("Resolve-Exit '$program' `$args"))
 }
 New-Stub Start-Sleep
@@ -77,9 +78,11 @@ New-Stub Get-CimInstance {
     if ($global:Cim.ContainsKey($ClassName)) { $global:Cim[$ClassName] }
 }
 New-Stub Invoke-CimMethod {
+    if ($global:Licensing.ContainsKey($MethodName)) { & $global:Licensing[$MethodName] $Arguments; return }
     if ($MethodName -eq 'Decrypt') { $InputObject.Status = $global:DecryptTo; return [pscustomobject]@{ ReturnValue = 0 } }
     [pscustomobject]@{ ConversionStatus = $InputObject.Status }
 }
+$global:Licensing = @{}
 New-Stub Remove-CimInstance { if ($global:ProfileLocks -gt 0) { $global:ProfileLocks--; throw 'the profile is in use' }; $global:Cim['Win32_UserProfile'] = @() }
 $global:ProfileLocks = 0
 New-Stub Get-Service {
@@ -108,7 +111,7 @@ New-Stub Get-ScheduledTask {
 New-Stub Get-ScheduledTaskInfo { [pscustomobject]@{ LastTaskResult = [uint32]267009 } }
 New-Stub Unregister-ScheduledTask { foreach ($n in @(@($InputObject | Where-Object { $_ } | ForEach-Object { $_.TaskName }) + $TaskName | Where-Object { $_ })) { $global:Tasks.Remove($n) } }
 New-Stub Get-NetFirewallRule {
-    $found = @($global:Rules | Where-Object { $_ -in $Name })
+    $found = @($global:Rules | Where-Object { $_ -in $Name -or $global:RuleGroups[$_] -in @($Group | Where-Object { $_ }) })
     if ($found.Count -eq 0) { Write-Error "No MSFT_NetFirewallRule objects found with property 'InstanceID' equal to '$Name'." }
     $found | ForEach-Object { [pscustomobject]@{ Name = $_ } }
 }
@@ -122,6 +125,16 @@ New-Stub Get-NetConnectionProfile { $global:Profiles | ForEach-Object { [pscusto
 New-Stub Set-NetConnectionProfile { $global:Profiles = @('Private') }
 $global:Profiles = @('Private')
 New-Stub Set-WSManInstance { if ($global:Profiles -contains 'Public') { throw '2150859113' } }
+New-Stub Enable-NetFirewallRule
+New-Stub Disable-NetFirewallRule
+New-Stub Set-NetFirewallProfile
+New-Stub Update-HostStorageCache
+New-Stub Optimize-Volume
+New-Stub Set-CimInstance
+New-Stub Get-WindowsEdition { $global:Targets | ForEach-Object { [pscustomobject]@{ Edition = $_ } } }
+$global:Targets = @('ServerStandard', 'ServerDatacenter')
+New-Stub Get-PnpDevice { $global:Pnp }
+$global:Pnp = @()
 New-Stub Get-LocalUser {
     if ($global:Users.ContainsKey("$Name")) { [pscustomobject]@{ Name = "$Name"; SID = $global:Users["$Name"] } } else { Write-Error "User $Name was not found." }
 }
