@@ -27,6 +27,7 @@ type host struct {
 	volume  *ntfs
 	discs   map[string]fs.FS
 	model   *model.Model
+	network network
 	leaving chan func() error // restart or powerOff
 
 	mu     sync.Mutex
@@ -40,7 +41,11 @@ func newHost(g *machine, volume *ntfs, discs []setup.Disc) *host {
 		h.discs[d.Letter] = d.FS
 	}
 	h.remote = newRemote(h)
-	g.port.onDrop = func() { _ = setLink(networkDevice(), false) }
+	g.port.onDrop = func() {
+		if err := h.network.hold(true); err != nil {
+			logf("network: %v", err)
+		}
+	}
 	return h
 }
 
@@ -71,32 +76,22 @@ func (h *host) Devices() []model.PCIDevice {
 	return all
 }
 
-// NetworkUp loads the virtio network driver when Windows has it, and waits for
-// link and lease.
-func (h *host) NetworkUp(ctx context.Context) error {
-	if _, err := os.Stat(filepath.Join(h.Root(), "Windows/System32/drivers/netkvm.sys")); err == nil {
-		if err := h.machine.load("netkvm"); err != nil {
-			return err
-		}
-	}
-	return networkUp(ctx, h.model.ComputerName())
-}
+// NetworkUp waits for link and lease.
+func (h *host) NetworkUp(ctx context.Context) error { return h.network.wait(ctx) }
 
 // DropLink takes the network away for a moment.
 func (h *host) DropLink(ctx context.Context) error {
-	device := networkDevice()
-	if device == "" {
+	if networkDevice() == "" {
 		return nil
 	}
-	if err := setLink(device, false); err != nil {
+	if err := h.network.hold(true); err != nil {
 		return err
 	}
 	select {
 	case <-time.After(time.Second):
 	case <-ctx.Done():
-		return ctx.Err()
 	}
-	return h.NetworkUp(ctx)
+	return errors.Join(h.network.hold(false), ctx.Err())
 }
 
 // StartWinRM listens for HTTPS.

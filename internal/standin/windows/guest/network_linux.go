@@ -2,17 +2,111 @@ package guest
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"os"
+	"path/filepath"
 	"strings"
+	"sync"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/standin/windows/dhcp"
 )
+
+// network keeps the first network adapter configured, as Windows' DHCP client
+// does: whenever there is a driver, an adapter and a link.
+type network struct {
+	mu      sync.Mutex
+	held    bool // the adapter is gone for now
+	address net.IP
+}
+
+// pause between two looks at the link.
+const linkPoll = 200 * time.Millisecond
+
+// keep looks after the adapter until the machine ends. ready brings the
+// driver; it fails while Windows has none.
+func (n *network) keep(ready func() error, hostName func() string) {
+	for ; ; time.Sleep(linkPoll) {
+		if err := ready(); err != nil {
+			logf("network driver: %v", err)
+			return
+		}
+		device := networkDevice()
+		if device == "" || n.isHeld() {
+			continue
+		}
+		if err := setLink(device, true); err != nil {
+			logf("network: %v", err)
+			continue
+		}
+		switch linked, has := hasCarrier(device), n.current() != nil; {
+		case !linked && has:
+			n.set(nil)
+		case linked && !has:
+			if address, err := lease(device, hostName()); err != nil {
+				logf("network: %v", err)
+			} else {
+				logf("address %s on %s", address, device)
+				n.set(address)
+			}
+		}
+	}
+}
+
+func (n *network) isHeld() bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.held
+}
+
+func (n *network) current() net.IP {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.address
+}
+
+func (n *network) set(address net.IP) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if !n.held {
+		n.address = address
+	}
+}
+
+// hold takes the adapter away, or gives it back.
+func (n *network) hold(held bool) error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.held, n.address = held, nil
+	if device := networkDevice(); held && device != "" {
+		return setLink(device, false)
+	}
+	return nil
+}
+
+// wait waits for an address.
+func (n *network) wait(ctx context.Context) error {
+	for n.current() == nil {
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("%s: %w", n.missing(), ctx.Err())
+		case <-time.After(linkPoll / 2):
+		}
+	}
+	return nil
+}
+
+func (n *network) missing() string {
+	switch device := networkDevice(); {
+	case device == "":
+		return "no network adapter has a driver"
+	case !hasCarrier(device):
+		return "the network cable is unplugged"
+	default:
+		return "no DHCP server has given an address"
+	}
+}
 
 // networkDevice is the first network adapter, or nothing.
 func networkDevice() string {
@@ -25,145 +119,43 @@ func networkDevice() string {
 	return ""
 }
 
-// networkUp waits for an adapter, its link and a lease.
-func networkUp(ctx context.Context, hostName string) error {
-	device, err := waitForLink(ctx)
-	if err != nil {
-		return err
-	}
+func hasCarrier(device string) bool {
+	text, _ := os.ReadFile("/sys/class/net/" + device + "/carrier")
+	return strings.TrimSpace(string(text)) == "1"
+}
+
+// lease asks DHCP for an address and configures the adapter with it.
+func lease(device, hostName string) (net.IP, error) {
 	adapter, err := net.InterfaceByName(device)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	conn, closeConn, err := dhcp.Listen(device)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer closeConn()
-	lease, err := dhcp.Acquire(ctx, conn, adapter.HardwareAddr, hostName)
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	got, err := dhcp.Acquire(ctx, conn, adapter.HardwareAddr, hostName)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	logf("address %s on %s", lease.Offered, device)
-	return configure(device, lease)
+	return got.Offered, configure(device, got)
 }
 
-// waitForLink waits for an adapter with a cable in it.
-func waitForLink(ctx context.Context) (string, error) {
-	for {
-		device := networkDevice()
-		if device != "" {
-			if err := setLink(device, true); err != nil {
-				return "", err
-			}
-			carrier, _ := os.ReadFile("/sys/class/net/" + device + "/carrier")
-			if strings.TrimSpace(string(carrier)) == "1" {
-				return device, nil
-			}
-		}
-		select {
-		case <-ctx.Done():
-			if device == "" {
-				return "", fmt.Errorf("no network adapter has a driver: %w", ctx.Err())
-			}
-			return "", fmt.Errorf("the link of %s is down: %w", device, ctx.Err())
-		case <-time.After(100 * time.Millisecond):
-		}
-	}
-}
-
-// withSocket runs an ioctl on a socket of the address family.
-func withSocket(do func(fd int) error) error {
-	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
-	if err != nil {
-		return err
-	}
-	defer unix.Close(fd)
-	return do(fd)
-}
-
-// setLink brings an adapter up or down.
-func setLink(device string, up bool) error {
-	return withSocket(func(fd int) error {
-		request, err := unix.NewIfreq(device)
-		if err != nil {
-			return err
-		}
-		if err := unix.IoctlIfreq(fd, unix.SIOCGIFFLAGS, request); err != nil {
-			return err
-		}
-		flags := request.Uint16() &^ unix.IFF_UP
-		if up {
-			flags |= unix.IFF_UP
-		}
-		request.SetUint16(flags)
-		return unix.IoctlIfreq(fd, unix.SIOCSIFFLAGS, request)
-	})
-}
-
-// configure gives an adapter its address, mask and default route.
-func configure(device string, lease dhcp.Message) error {
-	return withSocket(func(fd int) error {
-		for _, step := range []struct {
-			request uint
-			address []byte
-		}{
-			{unix.SIOCSIFADDR, lease.Offered.To4()},
-			{unix.SIOCSIFNETMASK, lease.Mask},
-		} {
-			request, err := unix.NewIfreq(device)
-			if err != nil {
-				return err
-			}
-			if err := request.SetInet4Addr(step.address); err != nil {
-				return err
-			}
-			if err := unix.IoctlIfreq(fd, step.request, request); err != nil {
-				return err
-			}
-		}
-		if lease.Router == nil {
+// networkDriver loads virtio_net once Windows has NetKVM. Until then there is
+// no adapter, unless it is one that Windows knows by itself.
+func (h *host) networkDriver() func() error {
+	loaded := false
+	return func() error {
+		if loaded {
 			return nil
 		}
-		if err := addDefaultRoute(lease.Router.To4()); err != nil && !errors.Is(err, unix.EEXIST) {
-			return fmt.Errorf("default route by %s: %w", lease.Router, err)
+		if _, err := os.Stat(filepath.Join(h.Root(), "Windows/System32/drivers/netkvm.sys")); err != nil {
+			return nil
 		}
-		return nil
-	})
-}
-
-// addDefaultRoute adds a route by rtnetlink (RTM_NEWROUTE).
-func addDefaultRoute(router net.IP) error {
-	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.NETLINK_ROUTE)
-	if err != nil {
-		return err
+		loaded = true
+		return h.machine.load("netkvm")
 	}
-	defer unix.Close(fd)
-	const length = unix.SizeofNlMsghdr + unix.SizeofRtMsg + unix.SizeofRtAttr + 4
-	m := make([]byte, length)
-	m[0] = length
-	m[4] = unix.RTM_NEWROUTE
-	flags := unix.NLM_F_REQUEST | unix.NLM_F_CREATE | unix.NLM_F_REPLACE | unix.NLM_F_ACK
-	m[6], m[7] = byte(flags), byte(flags>>8)
-	route := m[unix.SizeofNlMsghdr:]
-	route[0] = unix.AF_INET
-	route[4] = unix.RT_TABLE_MAIN
-	route[5] = unix.RTPROT_DHCP
-	route[6] = unix.RT_SCOPE_UNIVERSE
-	route[7] = unix.RTN_UNICAST
-	attr := route[unix.SizeofRtMsg:]
-	attr[0], attr[2] = unix.SizeofRtAttr+4, unix.RTA_GATEWAY
-	copy(attr[unix.SizeofRtAttr:], router)
-	if err := unix.Sendto(fd, m, 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
-		return err
-	}
-	reply := make([]byte, 4096)
-	n, _, err := unix.Recvfrom(fd, reply, 0)
-	if err != nil || n < 20 {
-		return err
-	}
-	if code := int32(uint32(reply[16]) | uint32(reply[17])<<8 | uint32(reply[18])<<16 | uint32(reply[19])<<24); code != 0 {
-		return unix.Errno(-code)
-	}
-	return nil
 }

@@ -58,6 +58,7 @@ func (g *machine) runWindows() error {
 		return err
 	}
 	go h.watchPowerButton()
+	go h.network.keep(h.networkDriver(), m.ComputerName)
 	progress("Windows", m.ComputerName())
 	if err := g.logOn(m, h, commands); err != nil {
 		return err

@@ -240,6 +240,12 @@ func (vm *VM) WaitPowerOff(t testing.TB, limit time.Duration) {
 	}
 }
 
+// Stop takes the power away.
+func (vm *VM) Stop() {
+	_ = vm.cmd.Process.Kill()
+	vm.ended <- <-vm.ended
+}
+
 // SetLink plugs the network cable in or out.
 func (vm *VM) SetLink(t testing.TB, up bool) {
 	t.Helper()
