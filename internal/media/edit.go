@@ -21,14 +21,17 @@ type Source interface {
 	Size() int64
 }
 
-// Edit gathers changes to a disc; nothing is written before Plan.
+// Edit gathers changes to a disc; nothing is written before Plan or Rebuild.
 type Edit struct {
 	image    *Image
 	noPrompt *bootChange
-	tree     *udf.Editor
-	// added and removed are by lower-case path, for Verify
-	added   map[string]Source
-	removed []string
+	steps    []editStep
+}
+
+// editStep adds a file, or removes what is at path when it has no source.
+type editStep struct {
+	path   string
+	source Source
 }
 
 // bootChange is what NoPromptUEFI does. Nothing when the disc's image has no
@@ -73,39 +76,25 @@ func (e *Edit) NoPromptUEFI() error {
 	return err
 }
 
-// editor starts the edit of the tree. A disc that is not laid out as it knows
-// them is refused.
-func (e *Edit) editor() (*udf.Editor, error) {
-	if e.tree != nil {
-		return e.tree, nil
-	}
-	tree, err := e.image.vol.Editor()
-	var refusal *udf.RefusedError
-	if errors.As(err, &refusal) {
-		return nil, &RefusedError{Reason: refusal.Reason}
-	}
-	if err != nil {
-		return nil, err
-	}
-	e.tree, e.added = tree, map[string]Source{}
-	return tree, nil
-}
-
 // AddFile adds the file at path, or replaces it; directories are made as needed.
 // Names are found in any case, as Windows does; one that is replaced keeps its
 // own.
 func (e *Edit) AddFile(path string, s Source) error {
-	tree, err := e.editor()
-	if err != nil {
+	if err := checkPath(path); err != nil {
 		return err
 	}
-	if strings.ContainsAny(path, `*:?"<>|`) {
+	e.steps = append(e.steps, editStep{path, s})
+	return nil
+}
+
+// checkPath refuses what neither UDF nor Windows holds.
+func checkPath(path string) error {
+	if !fs.ValidPath(path) || path == "." {
+		return &fs.PathError{Op: "edit", Path: path, Err: fs.ErrInvalid}
+	}
+	if strings.ContainsAny(path, `\*:?"<>|`) || strings.ContainsFunc(path, func(r rune) bool { return r < 0x20 }) {
 		return fmt.Errorf("%s: a name with a character that Windows doesn't allow", path)
 	}
-	if err := tree.Add(path, s.Size(), s); err != nil {
-		return err
-	}
-	e.added[strings.ToLower(path)] = s
 	return nil
 }
 
@@ -127,26 +116,16 @@ func (e *Edit) AddFS(prefix string, f fs.FS) error {
 		if !info.Mode().IsRegular() {
 			return fmt.Errorf("%s: not a regular file", name)
 		}
-		return e.AddDiscFile(DiscFile{Path: path.Join(prefix, name), Size: info.Size(), Open: func() (io.ReadCloser, error) { return f.Open(name) }})
+		return e.AddFile(path.Join(prefix, name), fsSource{f, name, info.Size()})
 	})
 }
 
 // Remove removes a file, or a directory with all that it holds.
 func (e *Edit) Remove(path string) error {
-	tree, err := e.editor()
-	if err != nil {
+	if err := checkPath(path); err != nil {
 		return err
 	}
-	if err := tree.Remove(path); err != nil {
-		return err
-	}
-	key := strings.ToLower(path)
-	for name := range e.added {
-		if name == key || strings.HasPrefix(name, key+"/") {
-			delete(e.added, name)
-		}
-	}
-	e.removed = append(e.removed, key)
+	e.steps = append(e.steps, editStep{path: path})
 	return nil
 }
 
@@ -154,20 +133,24 @@ func (e *Edit) Remove(path string) error {
 type Options struct{}
 
 // Plan works the edit out. It refuses, with the reason (*RefusedError), discs
-// that are not laid out as it knows them.
+// that are not laid out as it knows them; Rebuild serves those.
 func (e *Edit) Plan(_ Options) (*Plan, error) {
 	size := e.image.size
 	var changes []change
 	if b := e.noPrompt; b != nil && b.replacement != nil {
 		changes = append(changes, b.change)
 	}
-	if e.tree != nil {
-		patch, err := e.tree.Plan()
+	if len(e.steps) > 0 {
+		patch, err := e.patch()
 		if err != nil {
 			return nil, err
 		}
 		for _, c := range patch.Changes {
-			changes = append(changes, change{c.Offset, io.NewSectionReader(c.Content, 0, c.Length)})
+			source, ok := c.Content.(Source)
+			if !ok {
+				source = io.NewSectionReader(c.Content, 0, c.Length)
+			}
+			changes = append(changes, change{c.Offset, source})
 		}
 		if patch.Size != size {
 			iso, err := e.image.growISO(patch.Size)
@@ -180,9 +163,32 @@ func (e *Edit) Plan(_ Options) (*Plan, error) {
 	}
 	o, err := newOverlaid(e.image.r, e.image.size, size, changes)
 	if err != nil {
-		return nil, err
+		return nil, refused("its structures overlap: %v", err)
 	}
 	return &Plan{edit: e, disc: o}, nil
+}
+
+// patch edits the tree.
+func (e *Edit) patch() (*udf.Patch, error) {
+	tree, err := e.image.vol.Editor()
+	var refusal *udf.RefusedError
+	if errors.As(err, &refusal) {
+		return nil, &RefusedError{Reason: refusal.Reason}
+	}
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range e.steps {
+		if s.source == nil {
+			err = tree.Remove(s.path)
+		} else {
+			err = tree.Add(s.path, s.source.Size(), s.source)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	return tree.Plan()
 }
 
 // growISO tells the ISO 9660 side of the disc's new length, where it knew the

@@ -69,21 +69,12 @@ func noPrompt(t *testing.T, path string) (*media.Plan, error) {
 // it, and gives the flat disc.
 func overlay(t *testing.T, p *media.Plan, path string) string {
 	t.Helper()
-	dir := t.TempDir()
-	qcow2 := filepath.Join(dir, "overlay.qcow2")
-	f, err := os.Create(qcow2)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	if err := p.WriteQcow2(f, path); err != nil {
-		t.Fatal(err)
-	}
+	qcow2 := writeOverlay(t, p, path)
 	run(t, "qemu-utils", "qemu-img", "check", qcow2)
 	if info := run(t, "qemu-utils", "qemu-img", "info", qcow2); !strings.Contains(info, "backing file format: raw") {
 		t.Errorf("the header doesn't name the backing format:\n%s", info)
 	}
-	flat := filepath.Join(dir, "flat.iso")
+	flat := filepath.Join(t.TempDir(), "flat.iso")
 	run(t, "qemu-utils", "qemu-img", "convert", "-O", "raw", qcow2, flat)
 	run(t, "qemu-utils", "qemu-img", "compare", "-f", "qcow2", "-F", "raw", qcow2, flat)
 	return flat
@@ -184,16 +175,7 @@ func TestPlanIsDeterministic(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		name := filepath.Join(t.TempDir(), "o.qcow2")
-		f, err := os.Create(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := plan.WriteQcow2(f, path); err != nil {
-			t.Fatal(err)
-		}
-		f.Close()
-		b, err := os.ReadFile(name)
+		b, err := os.ReadFile(writeOverlay(t, plan, path))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -2,6 +2,7 @@ package media_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -286,7 +287,7 @@ func TestEditRefuses(t *testing.T) {
 	}{
 		"escape":             {add("../x"), "invalid"},
 		"absolute":           {add("/x"), "invalid"},
-		"backslash":          {add(`a\b`), "separator"},
+		"backslash":          {add(`a\b`), "Windows doesn't allow"},
 		"Windows' own":       {add("a:b"), "Windows doesn't allow"},
 		"beneath a file":     {add("setup.exe/x"), "setup.exe is a file"},
 		"over a directory":   {add("SOURCES"), "is a directory"},
@@ -295,7 +296,12 @@ func TestEditRefuses(t *testing.T) {
 		"remove the root":    {remove("."), "invalid"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if err := c.do(image.Edit()); err == nil || !strings.Contains(err.Error(), c.want) {
+			edit := image.Edit()
+			err := c.do(edit)
+			if err == nil {
+				_, err = edit.Plan(media.Options{})
+			}
+			if err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("%v; want %q", err, c.want)
 			}
 		})
@@ -325,10 +331,70 @@ func TestNotEditable(t *testing.T) {
 			if err != nil {
 				t.Fatalf("it can't even be read: %v", err)
 			}
-			err = image.Edit().AddFile("x", strings.NewReader("x"))
+			edit := image.Edit()
+			if err := edit.AddFile("x", strings.NewReader("x")); err != nil {
+				t.Fatal(err)
+			}
+			_, err = edit.Plan(media.Options{})
 			var refusal *media.RefusedError
 			if !errors.As(err, &refusal) || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("%v; want a refusal with %q", err, c.want)
+			}
+		})
+	}
+}
+
+// TestRebuild writes discs anew, also one that the patcher refuses.
+func TestRebuild(t *testing.T) {
+	spec := mediatest.Spec(mediatest.Server2022Eval())
+	microsoft := mediatest.Build(t, spec)
+	damaged, err := os.ReadFile(microsoft)
+	if err != nil {
+		t.Fatal(err)
+	}
+	damaged[277*2048+192] ^= 0xff // the reserve sequence
+	refusedDisc := filepath.Join(t.TempDir(), "damaged.iso")
+	if err := os.WriteFile(refusedDisc, damaged, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, path := range map[string]string{"as Microsoft's": microsoft, "genisoimage": genisoimageDisc(t, spec), "refused by the patcher": refusedDisc} {
+		t.Run(name, func(t *testing.T) {
+			image := open(t, path)
+			want := tree(t, image)
+			edit := image.Edit()
+			for p, c := range additions() {
+				want[p] = c
+				if err := edit.AddFile(p, strings.NewReader(c)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := edit.Remove("support"); err != nil {
+				t.Fatal(err)
+			}
+			delete(want, "support/logging/readme.txt")
+			if err := edit.NoPromptUEFI(); err != nil {
+				t.Fatal(err)
+			}
+			var discs [2][]byte
+			var out string
+			for i := range discs {
+				out = filepath.Join(t.TempDir(), "rebuilt.iso")
+				if err := edit.Rebuild(context.Background(), out); err != nil {
+					t.Fatal(err)
+				}
+				if discs[i], err = os.ReadFile(out); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if !bytes.Equal(discs[0], discs[1]) {
+				t.Error("two rebuilds differ")
+			}
+			same(t, "own reader", want, tree(t, open(t, out)))
+			same(t, "7z", want, extracted(t, out))
+			judgeUDF(t, out, len(want))
+			judgeElTorito(t, out)
+			if !bytes.Equal(efiImage(t, bytes.NewReader(discs[0]), int64(len(discs[0]))), mediatest.BootImage(mediatest.Program("NOPROMPT", mediatest.CA2011))) {
+				t.Error("the rebuilt disc doesn't boot efisys_noprompt.bin")
 			}
 		})
 	}

@@ -80,16 +80,7 @@ func patchedOverlay(t *testing.T, path string) (qcow2 string, want map[string]st
 	if err != nil {
 		t.Fatal(err)
 	}
-	qcow2 = filepath.Join(t.TempDir(), "overlay.qcow2")
-	f, err := os.Create(qcow2)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	if err := plan.WriteQcow2(f, path); err != nil {
-		t.Fatal(err)
-	}
-	return qcow2, want
+	return writeOverlay(t, plan, path), want
 }
 
 // TestLinuxReads has Linux's own drivers read what this package writes: a disc
@@ -186,7 +177,11 @@ func TestReadsWhatLinuxWrote(t *testing.T) {
 			}
 			same(t, "own reader", want, sums(tree(t, image)))
 			// a volume that is written to keeps books of its free space
-			err := image.Edit().AddFile("x", strings.NewReader("x"))
+			edit := image.Edit()
+			if err := edit.AddFile("x", strings.NewReader("x")); err != nil {
+				t.Fatal(err)
+			}
+			_, err := edit.Plan(media.Options{})
 			var refusal *media.RefusedError
 			if !errors.As(err, &refusal) {
 				t.Errorf("it was edited: %v", err)

@@ -52,9 +52,12 @@ func (p *Plan) Digest() string {
 // whose format the header names as raw. backingPath is the path on the host
 // that runs QEMU.
 func (p *Plan) WriteQcow2(w io.WriterAt, backingPath string) error {
-	o := qcow2.Overlay{Size: p.disc.size, Backing: backingPath, Content: p.disc}
+	o := qcow2.Overlay{Size: p.disc.size, Backing: backingPath, Content: p.disc, Readers: 4}
 	for _, c := range p.disc.changes {
 		o.Changed = append(o.Changed, qcow2.Range{Offset: c.at, Length: c.Size()})
+		if _, sequential := c.Source.(*discSource); sequential {
+			o.Readers = 1
+		}
 	}
 	return qcow2.Write(w, o)
 }

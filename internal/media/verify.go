@@ -27,7 +27,7 @@ func (p *Plan) verify() error {
 	if err != nil {
 		return err
 	}
-	before, e := p.edit.image, p.edit
+	before, e := p.edit.image, p.edit.outcome()
 	err = fs.WalkDir(before.FS(), ".", func(path string, d fs.DirEntry, err error) error {
 		key := strings.ToLower(path)
 		switch {
@@ -67,10 +67,34 @@ func (p *Plan) verify() error {
 	return p.verifyBoot(now)
 }
 
+// outcome is what an edit's steps come to, by paths in lower case.
+type outcome struct {
+	added   map[string]Source
+	removed []string
+}
+
+func (e *Edit) outcome() outcome {
+	o := outcome{added: map[string]Source{}}
+	for _, s := range e.steps {
+		key := strings.ToLower(s.path)
+		if s.source != nil {
+			o.added[key] = s.source
+			continue
+		}
+		o.removed = append(o.removed, key)
+		for name := range o.added {
+			if name == key || strings.HasPrefix(name, key+"/") {
+				delete(o.added, name)
+			}
+		}
+	}
+	return o
+}
+
 // isRemoved tells whether a path, in lower case, is removed or lies beneath one
 // that is.
-func (e *Edit) isRemoved(key string) bool {
-	return slices.ContainsFunc(e.removed, func(r string) bool { return key == r || strings.HasPrefix(key, r+"/") })
+func (o outcome) isRemoved(key string) bool {
+	return slices.ContainsFunc(o.removed, func(r string) bool { return key == r || strings.HasPrefix(key, r+"/") })
 }
 
 // sameContent compares a file of the disc with a source, to the last byte.

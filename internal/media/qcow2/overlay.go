@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"sync"
 )
 
 const (
@@ -37,6 +38,9 @@ type Overlay struct {
 	Changed []Range
 	// Content is the virtual disk as it shall read; what is past its end is zero.
 	Content io.ReaderAt
+	// Readers is how many places of Content are read at a time; 0 is 1. With one,
+	// it is read in ascending order.
+	Readers int
 }
 
 // Write writes the overlay to w.
@@ -174,25 +178,78 @@ func (l *layout) writeTables(w io.WriterAt) error {
 	return nil
 }
 
-// writeData copies the changed clusters, neighbours in one go.
-func (l *layout) writeData(w io.WriterAt, o Overlay) error {
-	const batch = 16
-	buffer := make([]byte, batch*ClusterSize)
-	for i := 0; i < len(l.clusters); {
-		n := 1
-		for n < batch && i+n < len(l.clusters) && l.clusters[i+n] == l.clusters[i]+int64(n) {
-			n++
+// run is a run of neighbouring changed clusters: first in layout.clusters.
+type run struct {
+	first, count int
+	buffer       []byte
+	err          error
+}
+
+// maxRun is how many clusters are copied in one go.
+const maxRun = 16
+
+// runs divides the changed clusters into runs.
+func (l *layout) runs() []run {
+	var out []run
+	for i, c := range l.clusters {
+		if n := len(out) - 1; n >= 0 && out[n].count < maxRun && l.clusters[i-1] == c-1 {
+			out[n].count++
+			continue
 		}
-		b := buffer[:n*ClusterSize]
-		got, err := o.Content.ReadAt(b, l.clusters[i]*ClusterSize)
-		if err != nil && !errors.Is(err, io.EOF) {
-			return err
-		}
-		clear(b[got:])
-		if _, err := w.WriteAt(b, (l.data+int64(i))*ClusterSize); err != nil {
-			return err
-		}
-		i += n
+		out = append(out, run{first: i, count: 1})
 	}
-	return nil
+	return out
+}
+
+// writeData copies the changed clusters. Reading goes on while a run is
+// written: the content comes from many files, and each begins with a wait for
+// the disk.
+func (l *layout) writeData(w io.WriterAt, o Overlay) error {
+	readers := max(1, o.Readers)
+	todo, done, free := make(chan run), make(chan run, readers), make(chan []byte, 2*readers)
+	for range cap(free) {
+		free <- make([]byte, maxRun*ClusterSize)
+	}
+	stop := make(chan struct{})
+	go func() {
+		defer close(todo)
+		for _, r := range l.runs() {
+			select {
+			case todo <- r:
+			case <-stop:
+				return
+			}
+		}
+	}()
+	var wait sync.WaitGroup
+	for range readers {
+		wait.Go(func() {
+			for r := range todo {
+				r.buffer = (<-free)[:r.count*ClusterSize]
+				n, err := o.Content.ReadAt(r.buffer, l.clusters[r.first]*ClusterSize)
+				if !errors.Is(err, io.EOF) {
+					r.err = err
+				}
+				clear(r.buffer[n:])
+				done <- r
+			}
+		})
+	}
+	go func() {
+		wait.Wait()
+		close(done)
+	}()
+	var failed error
+	for r := range done {
+		if failed == nil {
+			if failed = r.err; failed == nil {
+				_, failed = w.WriteAt(r.buffer, (l.data+int64(r.first))*ClusterSize)
+			}
+			if failed != nil {
+				close(stop)
+			}
+		}
+		free <- r.buffer[:maxRun*ClusterSize]
+	}
+	return failed
 }

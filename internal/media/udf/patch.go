@@ -58,6 +58,7 @@ func (e *Editor) Plan() (*Patch, error) {
 	if err != nil {
 		return nil, err
 	}
+	pl.metadata = make([]byte, 0, blocks*SectorSize)
 	pl.dataAt = int64(pl.first) + blocks
 	if err := pl.place(e.root, e.v.rootICB, e.v.rootICB); err != nil {
 		return nil, err
@@ -166,7 +167,7 @@ func (pl *planner) measure(d *editDir) (int64, error) {
 // appendBlocks takes n blocks of metadata and gives the first.
 func (pl *planner) appendBlocks(n int64) uint32 {
 	at := pl.first + uint32(len(pl.metadata)/SectorSize)
-	pl.metadata = append(pl.metadata, make([]byte, n*SectorSize)...)
+	pl.metadata = pl.metadata[:int64(len(pl.metadata))+n*SectorSize] // measured before
 	return at
 }
 

@@ -1,0 +1,18 @@
+package media
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/wintemplate/packer-plugin-wintemplate/internal/media/httprange"
+)
+
+// OpenURL opens the disc at an HTTP address, of which only what is read is
+// transferred. The context bounds all reading of the image. client may be nil.
+func OpenURL(ctx context.Context, client *http.Client, address string) (*Image, error) {
+	r, err := httprange.Open(ctx, client, address)
+	if err != nil {
+		return nil, err
+	}
+	return Open(r, r.Size())
+}
