@@ -152,7 +152,7 @@ func (b *Builder) run(ctx context.Context, ui packersdk.Ui, hook packersdk.Hook,
 // outcome is how the build ended.
 func outcome(bag multistep.StateBag) (*Artifact, error) {
 	if err, failed := stepkit.Failure.Lookup(bag); failed {
-		return nil, err
+		return nil, redact.Error(err) // StepProvision stores what the provisioner said
 	}
 	if _, cancelled := bag.GetOk(multistep.StateCancelled); cancelled {
 		return nil, errors.New("the build was interrupted")

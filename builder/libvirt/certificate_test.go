@@ -55,7 +55,11 @@ func TestCertificate(t *testing.T) {
 		t.Error("the PFX uses PBES2, which Server 2016 calls a wrong password")
 	}
 
-	block, _ := pem.Decode([]byte(info[strings.Index(info, "-----BEGIN CERTIFICATE"):]))
+	_, text, _ := strings.Cut(info, "-----BEGIN CERTIFICATE")
+	block, _ := pem.Decode([]byte("-----BEGIN CERTIFICATE" + text))
+	if block == nil {
+		t.Fatalf("openssl shows no certificate:\n%s", info)
+	}
 	cert, err := x509.ParseCertificate(block.Bytes)
 	if err != nil {
 		t.Fatal(err)

@@ -157,8 +157,12 @@ func TestPlanRefuses(t *testing.T) {
 		"language":     {map[string]any{"language": "fr-FR"}, facts(server2022), nil, []string{"language: \"fr-FR\" is not in the image"}},
 		"no driver":    {nil, facts(server2022), []string{"viostor/"}, []string{"drivers_iso_url: /srv/virtio-win.iso: no folder of viostor"}},
 		"no tools":     {nil, facts(server2022), []string{"virtio-win-gt-x64.msi"}, []string{"drivers_iso_url: ", "virtio-win-gt-x64.msi", "complete virtio-win ISO"}},
-		"all at once": {map[string]any{"disk_size": "8G", "language": "fr-FR"}, noUEFI, []string{"vioscsi", "guest-agent"},
-			[]string{"disk_size:", "language:", "firmware:", "vioscsi", "guest-agent/qemu-ga"}},
+		"all at once": {
+			map[string]any{"disk_size": "8G", "language": "fr-FR"},
+			noUEFI,
+			[]string{"vioscsi", "guest-agent"},
+			[]string{"disk_size:", "language:", "firmware:", "vioscsi", "guest-agent/qemu-ga"},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p, err := planFor(t, c.fields, c.facts, driverISO{missing: c.missing})

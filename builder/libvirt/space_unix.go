@@ -11,5 +11,5 @@ func freeSpace(path string) (uint64, error) {
 	if err := unix.Statfs(path, &fs); err != nil {
 		return 0, err
 	}
-	return fs.Bavail * uint64(fs.Bsize), nil //nolint:unconvert // the types differ between systems
+	return fs.Bavail * uint64(fs.Bsize), nil
 }

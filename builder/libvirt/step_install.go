@@ -65,7 +65,7 @@ func (s *stepInstall) Do(ctx context.Context, bag multistep.StateBag) error {
 	timed, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 
-	if err := s.awaitFirstLogon(timed, bag, log, limit/2); err != nil {
+	if err := s.awaitFirstLogon(timed, log, limit/2); err != nil {
 		return s.explain(ctx, timed, log, limit, err)
 	}
 	if err := s.openNetwork(timed, bag); err != nil {
@@ -102,7 +102,7 @@ func (s *stepInstall) explain(ctx, timed context.Context, log *guestLog, limit t
 
 // awaitFirstLogon waits for the bootstrap's first beacon, or for the time at
 // which it is no longer waited for.
-func (s *stepInstall) awaitFirstLogon(ctx context.Context, bag multistep.StateBag, log *guestLog, patience time.Duration) error {
+func (s *stepInstall) awaitFirstLogon(ctx context.Context, log *guestLog, patience time.Duration) error {
 	fallback := time.NewTimer(patience)
 	defer fallback.Stop()
 	alive := time.NewTicker(heartbeat)

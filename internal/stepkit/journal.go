@@ -96,8 +96,11 @@ func OpenJournal(dir, build string) (*Journal, error) {
 	}
 	path := filepath.Join(dir, build+".jsonl")
 	lock := filelock.New(lockPath(path))
-	if ok, err := lock.TryLock(); err != nil || !ok {
-		return nil, fmt.Errorf("the build's journal %s is in use by another build (%v)", path, err)
+	switch ok, err := lock.TryLock(); {
+	case err != nil:
+		return nil, fmt.Errorf("the build's journal: lock %s: %w", lockPath(path), err)
+	case !ok:
+		return nil, fmt.Errorf("the build's journal %s is in use by another build", path)
 	}
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY|os.O_APPEND, 0o600)
 	if err != nil {

@@ -1,0 +1,525 @@
+package libvirt
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/hashicorp/packer-plugin-sdk/communicator"
+	"github.com/hashicorp/packer-plugin-sdk/multistep"
+	packersdk "github.com/hashicorp/packer-plugin-sdk/packer"
+
+	"github.com/wintemplate/packer-plugin-wintemplate/internal/beacon"
+	"github.com/wintemplate/packer-plugin-wintemplate/internal/diskcheck"
+	"github.com/wintemplate/packer-plugin-wintemplate/internal/handoff"
+	"github.com/wintemplate/packer-plugin-wintemplate/internal/libvirtapi"
+	"github.com/wintemplate/packer-plugin-wintemplate/internal/media/mediatest"
+	"github.com/wintemplate/packer-plugin-wintemplate/internal/redact/packerui"
+	"github.com/wintemplate/packer-plugin-wintemplate/internal/winrm"
+)
+
+// world is a libvirt host with a Windows that behaves, for whole builds. Each
+// of its methods can be told to fail, or to interrupt the build; like libvirt,
+// an operation that fails may have been carried out.
+type world struct {
+	t *testing.T
+
+	mu      sync.Mutex
+	calls   []string
+	fail    map[string]error
+	at      map[string]func() // run when the method is called
+	volumes map[string]*fakeVolume
+	domain  *libvirtapi.Domain // defined
+	xml     string
+	running bool
+	stays   bool // does not power off after the seal
+	linkUp  bool
+	plugged []string
+	network libvirtapi.Network
+	pool    libvirtapi.Pool
+	names   []string // domains of other people
+	probe   libvirtapi.Probe
+	lines   chan libvirtapi.ConsoleLine
+	off     chan error
+	said    map[string][]string // what the guest says when something happens
+}
+
+type fakeVolume struct {
+	libvirtapi.Volume
+	data []byte
+}
+
+func newWorld(t *testing.T) *world {
+	return &world{
+		t: t, fail: map[string]error{}, at: map[string]func(){}, volumes: map[string]*fakeVolume{},
+		network: libvirtapi.Network{Name: "default", Active: true, DHCP: true},
+		pool:    libvirtapi.Pool{Name: "default", Type: "dir", Path: "/pool", Available: 1 << 50},
+		probe:   libvirtapi.Probe{Accelerator: libvirtapi.KVM},
+		said: map[string][]string{
+			"Resume": {
+				beacon.Event{Stage: beacon.SetupWinPE, State: beacon.Start}.String(),
+				beacon.Event{Stage: beacon.Bootstrap, State: beacon.Start}.String(),
+			},
+			"SetLink":   {beacon.Event{Stage: beacon.BootstrapReady, State: beacon.OK}.String()},
+			"provision": {beacon.Event{Stage: beacon.Seal, State: beacon.Start}.String()},
+		},
+	}
+}
+
+// does notes a call and gives the error that it was told to give.
+func (w *world) does(ctx context.Context, method string) error {
+	w.mu.Lock()
+	w.calls = append(w.calls, method)
+	at, err := w.at[method], w.fail[method]
+	w.mu.Unlock()
+	if at != nil {
+		at()
+		if ctx.Err() != nil {
+			return fmt.Errorf("%s: %w", method, ctx.Err())
+		}
+	}
+	return err
+}
+
+func (w *world) says(when string) {
+	w.mu.Lock()
+	lines, say := w.lines, w.said[when]
+	w.mu.Unlock()
+	for _, text := range say {
+		lines <- libvirtapi.ConsoleLine{Text: text}
+	}
+}
+
+// powersOff ends the guest, as itself (nil) or otherwise.
+func (w *world) powersOff(how error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.running && !w.stays {
+		w.running = false
+		w.off <- how
+	}
+}
+
+func (w *world) called(method string) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Contains(w.calls, method)
+}
+
+func (w *world) Host(ctx context.Context) (libvirtapi.Host, error) {
+	return libvirtapi.Host{Libvirt: 9_000_000, QEMU: 7_002_000, Arch: "x86_64", KVM: true}, w.does(ctx, "Host")
+}
+
+func (w *world) Close() error { return w.does(context.Background(), "Close") }
+
+func (w *world) DomainNames(ctx context.Context) ([]string, error) {
+	return w.names, w.does(ctx, "DomainNames")
+}
+
+func (w *world) FindPool(ctx context.Context, name string) (libvirtapi.Pool, error) {
+	return w.pool, w.does(ctx, "FindPool")
+}
+
+func (w *world) Network(ctx context.Context, name string) (libvirtapi.Network, error) {
+	return w.network, w.does(ctx, "Network")
+}
+
+func (w *world) StartNetwork(ctx context.Context, name string) (bool, error) {
+	return !w.network.Active, w.does(ctx, "StartNetwork")
+}
+
+func (w *world) ProbeKVM(ctx context.Context, pool string) (libvirtapi.Probe, error) {
+	return w.probe, w.does(ctx, "ProbeKVM")
+}
+
+func (w *world) DomainCaps(ctx context.Context, acc libvirtapi.Accelerator) (libvirtapi.DomainCaps, error) {
+	return libvirtapi.DomainCaps{
+		Accelerator: acc, Emulator: "/usr/bin/qemu-system-x86_64", Machine: "pc-q35-7.2", MaxCPUs: 255,
+		UEFI: true, Loaders: []string{"/usr/share/OVMF/OVMF_CODE_4M.fd"}, CPUModes: []string{"host-passthrough", "maximum"},
+	}, w.does(ctx, "DomainCaps")
+}
+
+func (w *world) CreateVolume(ctx context.Context, pool string, spec libvirtapi.VolumeSpec) (libvirtapi.Volume, error) {
+	w.mu.Lock()
+	if _, taken := w.volumes[spec.Name]; taken {
+		w.mu.Unlock()
+		return libvirtapi.Volume{}, &libvirtapi.Error{Op: "create volume", Object: spec.Name, Kind: libvirtapi.ErrExists}
+	}
+	v := &fakeVolume{Volume: libvirtapi.Volume{
+		Pool: pool, Name: spec.Name, Path: "/pool/" + spec.Name, Format: spec.Format, Capacity: spec.Capacity,
+	}}
+	w.volumes[spec.Name] = v
+	w.mu.Unlock()
+	return v.Volume, w.does(ctx, "CreateVolume")
+}
+
+func (w *world) UploadVolume(ctx context.Context, v libvirtapi.Volume, r io.Reader, size int64, _ libvirtapi.Progress) (libvirtapi.Volume, error) {
+	data, err := io.ReadAll(r)
+	if err != nil || int64(len(data)) != size {
+		return v, fmt.Errorf("%d bytes of %d: %w", len(data), size, err)
+	}
+	w.mu.Lock()
+	have := w.volumes[v.Name]
+	have.data = data
+	have.Physical, have.Allocation = uint64(size), uint64(size)
+	w.mu.Unlock()
+	return have.Volume, w.does(ctx, "UploadVolume")
+}
+
+func (w *world) LookupVolume(ctx context.Context, pool, name string) (libvirtapi.Volume, error) {
+	if err := w.does(ctx, "LookupVolume"); err != nil {
+		return libvirtapi.Volume{}, err
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	v, ok := w.volumes[name]
+	if !ok {
+		return libvirtapi.Volume{}, &libvirtapi.Error{Op: "look up volume", Object: name, Kind: libvirtapi.ErrNotFound}
+	}
+	return v.Volume, nil
+}
+
+func (w *world) DeleteVolume(ctx context.Context, v libvirtapi.Volume) error {
+	if err := w.does(ctx, "DeleteVolume"); err != nil {
+		return err
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.running {
+		w.t.Errorf("volume %s is deleted under a running machine", v.Name)
+	}
+	delete(w.volumes, v.Name)
+	return nil
+}
+
+func (w *world) CompactVolume(ctx context.Context, src libvirtapi.Volume, pool string, spec libvirtapi.VolumeSpec) (libvirtapi.Volume, error) {
+	v, err := w.CreateVolume(ctx, pool, spec)
+	if err != nil {
+		return v, err
+	}
+	w.mu.Lock()
+	if w.running {
+		w.t.Error("the disk is compacted while the machine runs")
+	}
+	have := w.volumes[spec.Name]
+	have.data = bytes.Repeat([]byte("compact "), 1<<17)
+	have.Physical = uint64(len(have.data))
+	w.mu.Unlock()
+	return have.Volume, w.does(ctx, "CompactVolume")
+}
+
+func (w *world) DownloadVolume(ctx context.Context, v libvirtapi.Volume, to io.Writer, _ libvirtapi.Progress) (int64, error) {
+	w.mu.Lock()
+	data := w.volumes[v.Name].data
+	w.mu.Unlock()
+	n, err := to.Write(data[:len(data)/2])
+	if err := errors.Join(err, w.does(ctx, "DownloadVolume")); err != nil {
+		return int64(n), err
+	}
+	m, err := to.Write(data[len(data)/2:])
+	return int64(n + m), err
+}
+
+func (w *world) DefineDomain(ctx context.Context, xml string) (libvirtapi.Domain, error) {
+	between := func(tag string) string {
+		_, rest, _ := strings.Cut(xml, "<"+tag+">")
+		text, _, _ := strings.Cut(rest, "</"+tag+">")
+		return text
+	}
+	d := libvirtapi.Domain{Name: between("name"), UUID: between("uuid")}
+	w.mu.Lock()
+	w.domain, w.xml = &d, xml
+	w.mu.Unlock()
+	return d, w.does(ctx, "DefineDomain")
+}
+
+func (w *world) LookupDomain(ctx context.Context, name string) (libvirtapi.Domain, error) {
+	if err := w.does(ctx, "LookupDomain"); err != nil {
+		return libvirtapi.Domain{}, err
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.domain == nil || w.domain.Name != name {
+		return libvirtapi.Domain{}, &libvirtapi.Error{Op: "look up domain", Object: name, Kind: libvirtapi.ErrNotFound}
+	}
+	return *w.domain, nil
+}
+
+func (w *world) StartPaused(ctx context.Context, d libvirtapi.Domain) error {
+	w.mu.Lock()
+	if w.running {
+		w.t.Error("the machine is started twice")
+	}
+	w.running = true
+	w.lines = make(chan libvirtapi.ConsoleLine, 100)
+	w.off = make(chan error, 1)
+	w.mu.Unlock()
+	return w.does(ctx, "StartPaused")
+}
+
+func (w *world) Listen(ctx context.Context, d libvirtapi.Domain) (<-chan libvirtapi.ConsoleLine, func(), error) {
+	lines := w.lines
+	return lines, sync.OnceFunc(func() { close(lines) }), w.does(ctx, "Listen")
+}
+
+func (w *world) AwaitOff(ctx context.Context, d libvirtapi.Domain) error {
+	w.mu.Lock()
+	off := w.off
+	w.mu.Unlock()
+	select {
+	case err := <-off:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (w *world) Resume(ctx context.Context, d libvirtapi.Domain) error {
+	if !w.called("Listen") {
+		w.t.Error("the machine runs before its console is open")
+	}
+	if err := w.does(ctx, "Resume"); err != nil {
+		return err
+	}
+	w.says("Resume")
+	return nil
+}
+
+func (w *world) SetLink(ctx context.Context, d libvirtapi.Domain, mac string, up bool) error {
+	if err := w.does(ctx, "SetLink"); err != nil {
+		return err
+	}
+	w.mu.Lock()
+	w.linkUp = up
+	w.mu.Unlock()
+	w.says("SetLink")
+	return nil
+}
+
+func (w *world) AttachDisk(ctx context.Context, d libvirtapi.Domain, target string, disk libvirtapi.DiskSpec) error {
+	w.mu.Lock()
+	w.plugged = append(w.plugged, target+" "+string(disk.Bus))
+	w.mu.Unlock()
+	return w.does(ctx, "AttachDisk")
+}
+
+func (w *world) Lease(ctx context.Context, network, mac string) (libvirtapi.Lease, error) {
+	if err := w.does(ctx, "Lease"); err != nil {
+		return libvirtapi.Lease{}, err
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !w.linkUp {
+		return libvirtapi.Lease{}, &libvirtapi.Error{Op: "look for a lease", Object: mac, Kind: libvirtapi.ErrNotFound}
+	}
+	return libvirtapi.Lease{Address: netip.MustParseAddr("192.0.2.7"), MAC: mac}, nil
+}
+
+func (w *world) Destroy(ctx context.Context, d libvirtapi.Domain) error {
+	if err := w.does(ctx, "Destroy"); err != nil {
+		return err
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.running = false
+	return nil
+}
+
+func (w *world) Undefine(ctx context.Context, d libvirtapi.Domain) error {
+	if err := w.does(ctx, "Undefine"); err != nil {
+		return err
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.running {
+		w.t.Error("a running machine is undefined")
+	}
+	w.domain = nil
+	return nil
+}
+
+// Run is the provisioners: the last one seals, and the machine powers off.
+func (w *world) Run(ctx context.Context, name string, _ packersdk.Ui, _ packersdk.Communicator, data any) error {
+	if name != packersdk.HookProvision {
+		return nil
+	}
+	if err := w.does(ctx, "provision"); err != nil {
+		return err
+	}
+	text, _ := data.(map[string]any)[handoff.GuestKey].(string)
+	if _, err := handoff.ParseGuest(text); err != nil {
+		w.t.Errorf("provisioners get %q: %v", text, err)
+	}
+	w.says("provision")
+	go func() {
+		time.Sleep(5 * time.Millisecond)
+		w.powersOff(nil)
+	}()
+	return nil
+}
+
+// connector stands for the SDK's connect step.
+type connector struct {
+	w    *world
+	comm *communicator.Config
+}
+
+func (c *connector) Run(ctx context.Context, bag multistep.StateBag) multistep.StepAction {
+	if err := c.w.does(ctx, "connect"); err != nil {
+		bag.Put("error", err)
+		return multistep.ActionHalt
+	}
+	bag.Put("communicator", &packersdk.MockCommunicator{})
+	bag.Put("communicator_config", c.comm)
+	return multistep.ActionContinue
+}
+
+func (*connector) Cleanup(multistep.StateBag) {}
+
+// testDiscs are a real small Windows disc and a drivers ISO that is not read.
+type testDiscs struct {
+	discs
+	drivers driverISO
+}
+
+func (d testDiscs) Drivers(string) (driverSource, io.Closer, error) {
+	return d.drivers, io.NopCloser(nil), nil
+}
+
+func (w *world) effects() effects {
+	return effects{
+		connect: func(ctx context.Context, uri string) (connection, error) {
+			return w, w.does(ctx, "connect libvirt")
+		},
+		discs: testDiscs{},
+		space: func(string) (uint64, error) { return 1 << 50, nil },
+		stat:  libvirtapi.LocalStat,
+		probe: func(ctx context.Context, address string, _ winrm.Pin) error {
+			if address != "192.0.2.7" {
+				w.t.Errorf("%q is probed", address)
+			}
+			return w.does(ctx, "probe")
+		},
+		connector: func(c *communicator.Config) multistep.Step { return &connector{w, c} },
+		check: func(ctx context.Context, path string, want diskcheck.Expect) (*diskcheck.Report, error) {
+			if err := w.does(ctx, "check"); err != nil {
+				return nil, err
+			}
+			if _, err := os.Stat(path); err != nil {
+				w.t.Error(err)
+			}
+			return &diskcheck.Report{
+				Findings: []handoff.Finding{{ID: "image-state", Severity: handoff.OK, Object: "SOFTWARE", Found: "sealed"}},
+				Facts:    diskcheck.Facts{VirtualSize: 40 << 30, ImageState: "IMAGE_STATE_GENERALIZE_RESEAL_TO_OOBE", AgentVersion: "109.0"},
+			}, nil
+		},
+		now: time.Now, poll: 2 * time.Millisecond,
+	}
+}
+
+// bench is one build in folders of its own.
+type bench struct {
+	*world
+	builder *Builder
+	iso     string
+	out     string // output_directory
+	temp    string
+	journal string
+	ui      *screen
+}
+
+type screen struct {
+	packersdk.BasicUi
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (s *screen) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.text.Write(p)
+}
+
+func (s *screen) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.text.String()
+}
+
+func newBench(t *testing.T, fields map[string]any) *bench {
+	t.Helper()
+	dir := t.TempDir()
+	b := &bench{world: newWorld(t), builder: &Builder{}, ui: &screen{}}
+	b.ui.Writer, b.ui.ErrorWriter, b.ui.PB = b.ui, b.ui, &packersdk.NoopProgressTracker{}
+	b.out, b.temp = filepath.Join(dir, "out"), filepath.Join(dir, "tmp")
+	b.journal = filepath.Join(dir, "cache", "wintemplate-journal")
+	if err := os.Mkdir(b.temp, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("TMPDIR", b.temp)
+	t.Setenv("PACKER_CACHE_DIR", filepath.Join(dir, "cache"))
+	b.iso = mediatest.Build(t, mediatest.Spec(mediatest.Server2022Eval()))
+	drivers := filepath.Join(dir, "virtio-win.iso")
+	payload := filepath.Join(dir, "CloudbaseInitSetup_x64.msi")
+	for _, path := range []string{drivers, payload} {
+		if err := os.WriteFile(path, []byte(path), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	raw := with(map[string]any{
+		"iso_url": b.iso, "drivers_iso_url": drivers, "payload": []string{payload}, "edition": "", "image_index": 2,
+		"output_directory": b.out, "vm_name": "ws2022", "winrm_password": testPassword,
+	})
+	for k, v := range fields {
+		raw[k] = v
+	}
+	if _, _, err := b.builder.Prepare(raw); err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func (b *bench) build(ctx context.Context) (*Artifact, error) {
+	return b.run(ctx, b.effects())
+}
+
+func (b *bench) run(ctx context.Context, e effects) (*Artifact, error) {
+	return b.builder.run(ctx, packerui.Wrap(b.ui), b.world, e)
+}
+
+// leftovers lists whatever a build has left in the world.
+func (b *bench) leftovers() []string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var left []string
+	for name := range b.volumes {
+		left = append(left, "volume "+name)
+	}
+	if b.domain != nil {
+		left = append(left, "domain "+b.domain.Name)
+	}
+	if b.running {
+		left = append(left, "a running machine")
+	}
+	for _, dir := range []string{b.temp, b.journal} {
+		entries, _ := os.ReadDir(dir)
+		for _, e := range entries {
+			left = append(left, filepath.Base(dir)+" "+e.Name())
+		}
+	}
+	if _, err := os.Stat(b.out); err == nil {
+		left = append(left, "output_directory")
+	}
+	slices.Sort(left)
+	return left
+}
