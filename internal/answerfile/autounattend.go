@@ -200,7 +200,15 @@ func (a Answers) userData() *node {
 
 // specialize is what Windows does when it starts from its disk first.
 func (a Answers) specialize(doc *document, zone string) {
-	doc.component(passSpecialize, componentShell, leaf("ComputerName", or(a.ComputerName, "*")), leaf("TimeZone", zone))
+	shell := []*node{leaf("ComputerName", or(a.ComputerName, "*"))}
+	if a.InstallMethod == MethodApply {
+		// What UserData of the windowsPE pass gives setup.exe.
+		if key := a.productKey(); key != "" {
+			shell = append(shell, leaf("ProductKey", key))
+		}
+		shell = append(shell, leaf("RegisteredOrganization", or(a.Organization, "packer")), leaf("RegisteredOwner", or(a.FullName, "packer")))
+	}
+	doc.component(passSpecialize, componentShell, append(shell, leaf("TimeZone", zone))...)
 	doc.component(passSpecialize, componentActivationUX, boolean("SkipAutoActivation", true))
 	if a.Product.Server {
 		doc.component(passSpecialize, componentServerManager, boolean("DoNotOpenServerManagerAtLogon", true))

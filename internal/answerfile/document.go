@@ -95,8 +95,11 @@ func (d *document) settings(pass string) *node {
 func componentAttrs(name, architecture string) []xml.Attr {
 	var out []xml.Attr
 	for _, a := range [][2]string{
-		{"name", name}, {"processorArchitecture", architecture}, {"publicKeyToken", microsoftToken},
-		{"language", languageAny}, {"versionScope", versionScope},
+		{"name", name},
+		{"processorArchitecture", architecture},
+		{"publicKeyToken", microsoftToken},
+		{"language", languageAny},
+		{"versionScope", versionScope},
 	} {
 		out = append(out, xml.Attr{Name: xml.Name{Local: a[0]}, Value: a[1]})
 	}

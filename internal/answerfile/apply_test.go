@@ -1,0 +1,304 @@
+package answerfile
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/wintemplate/packer-plugin-wintemplate/internal/beacon"
+)
+
+func applyAnswers(firmware Firmware) Answers {
+	a := answers("2025", firmware, "ko-KR")
+	a.InstallMethod = MethodApply
+	return a
+}
+
+func TestApplyGolden(t *testing.T) {
+	for _, firmware := range []Firmware{UEFI, BIOS} {
+		a := applyAnswers(firmware)
+		got, err := Autounattend(a)
+		if err != nil {
+			t.Fatal(err)
+		}
+		golden(t, fmt.Sprintf("autounattend/apply-2025-%s-ko.xml", firmware), got)
+		checkSchema(t, got, a.Product)
+		if err := CheckFile(got, a); err != nil {
+			t.Error(err)
+		}
+		// The script does what setup.exe would: nothing else may tell Setup
+		// to do anything.
+		root, err := parse(got)
+		if err != nil {
+			t.Fatal(err)
+		}
+		pe := userFile{root: root}.pass(passWindowsPE)
+		if len(pe.kids) != 1 || len(pe.kids[0].kids) != 1 || pe.kids[0].kids[0].name != "RunSynchronous" || len(applyCommand) > maxRunSynchronous {
+			t.Errorf("%s: the windowsPE pass holds more than the script", firmware)
+		}
+	}
+}
+
+func TestApplyFiles(t *testing.T) {
+	for _, firmware := range []Firmware{UEFI, BIOS} {
+		files, err := ApplyFiles(applyAnswers(firmware), "build-1.2")
+		if err != nil {
+			t.Fatal(err)
+		}
+		var names []string
+		for _, f := range files {
+			names = append(names, f.Path)
+			if bytes.ContainsFunc(f.Data, func(r rune) bool { return r > '~' }) || bytes.Count(f.Data, []byte("\n")) != bytes.Count(f.Data, []byte("\r\n")) {
+				t.Errorf("%s is not ASCII with CRLF", f.Path)
+			}
+		}
+		for _, want := range []string{"wintemplate/apply.cmd", "wintemplate/apply-answers.cmd", "wintemplate/diskpart-rescan.txt", "wintemplate/diskpart-select.txt", "wintemplate/diskpart-" + string(firmware) + ".txt"} {
+			if !slices.Contains(names, want) {
+				t.Errorf("%s: no %s in %v", firmware, want, names)
+			}
+		}
+	}
+	if _, err := ApplyFiles(server2022(), "x"); err == nil {
+		t.Error("files for setup.exe")
+	}
+	if _, err := ApplyFiles(applyAnswers(UEFI), `x" & format c:`); err == nil {
+		t.Error("a build id that is a command")
+	}
+	if _, err := ApplyFiles(Answers{InstallMethod: MethodApply}, "x"); err == nil {
+		t.Error("answers that are none")
+	}
+}
+
+// No step's code goes unlooked at, and nothing is wiped before the marker was
+// looked for.
+func TestApplyScriptIsClosed(t *testing.T) {
+	data, err := applyFolder.ReadFile("apply/apply.cmd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	script := string(data)
+	program := regexp.MustCompile(`(?i)\b(wpeutil|drvload|diskpart|dism|bcdboot|bcdedit|xcopy)\.exe`)
+	lines := strings.Split(script, "\n")
+	for i, line := range lines {
+		if !program.MatchString(line) || strings.HasPrefix(line, "rem ") {
+			continue
+		}
+		next := lines[i+1]
+		if strings.HasPrefix(line, `set "RUN=`) && strings.HasPrefix(next, "call :step ") || strings.HasPrefix(line, "drvload.exe ") && strings.HasPrefix(next, `set "CODE=%ERRORLEVEL%"`) {
+			continue
+		}
+		t.Errorf("line %d: nobody looks at the code of %s", i+1, line)
+	}
+	if marker, wipe := strings.Index(script, "if defined INSTALLED goto installed"), strings.Index(script, "diskpart-%FIRMWARE%.txt"); marker < 0 || wipe < marker {
+		t.Error("the disk is wiped before the marker is looked for")
+	}
+	for _, label := range regexp.MustCompile(`(?:goto|call) :?([a-z]+)`).FindAllStringSubmatch(script, -1) {
+		if !strings.Contains(script, "\n:"+label[1]+"\n") {
+			t.Errorf("no label %s", label[1])
+		}
+	}
+}
+
+// TestApplyUnderWine runs the script in Wine's cmd.exe. The programs of Windows
+// PE are batch files here, since nothing else that this machine can build runs
+// under every Wine: "dism.exe" becomes "call dism.cmd", and COM1 a file, written in
+// the one way that Wine knows; nothing else is changed.
+func TestApplyUnderWine(t *testing.T) {
+	if _, err := exec.LookPath("wine"); err != nil {
+		t.Skip("NOT TESTED: no Wine to run apply.cmd in (apt-get install wine)")
+	}
+	prefix := t.TempDir()
+	wine(t, prefix, "wineboot", "-i")
+
+	tests := []struct {
+		name string
+		// fails is a program, or what it is given, and its code; Wine's
+		// cmd.exe makes 1 of any but 0.
+		fails    string
+		firmware Firmware
+		found    string // PEFirmwareType
+		prepare  func(t *testing.T, target, disc, media string)
+		want     []string // the last beacons
+		never    string   // a program that must not have run
+	}{
+		{"uefi", "", UEFI, "0x2", nil, []string{"setup.winpe info bcdedit bootsequence ended with 0", "setup.winpe ok restarting from the disk", "setup.winpe info wpeutil reboot ended with 0"}, ""},
+		{"bios", "", BIOS, "0x1", nil, []string{"setup.winpe info name unattend.xml ended with 0", "setup.winpe ok restarting from the disk", "setup.winpe info wpeutil reboot ended with 0"}, "bcdedit"},
+		{"other firmware", "", UEFI, "0x1", nil, []string{"setup.winpe fail the firmware is bios, the answers are for uefi"}, "diskpart"},
+		{"no disk", "diskpart-select.txt 1", UEFI, "0x2", nil, []string{"setup.winpe info diskpart select disk 0 ended with 1", "setup.winpe fail diskpart select disk 0 ended with code 1"}, "diskpart-uefi"},
+		{"a driver", "drvload 1", UEFI, "0x2", nil, []string{"setup.winpe ok restarting from the disk", "setup.winpe info wpeutil reboot ended with 0"}, ""},
+		{"image", "/Apply-Image 1", UEFI, "0x2", nil, []string{"setup.winpe fail dism Apply-Image ended with code 1"}, "bcdboot"},
+		{"boot files", "bcdboot 1", UEFI, "0x2", nil, []string{"setup.winpe fail bcdboot ended with code 1"}, "/Add-Driver"},
+		{"boot order", "bcdedit 1", UEFI, "0x2", nil, []string{"setup.winpe fail bcdedit bootsequence ended with code 1"}, "wpeutil reboot"},
+		{"no medium", "", UEFI, "0x2", func(t *testing.T, _, _, media string) { must(t, os.RemoveAll(filepath.Join(media, "sources"))) }, []string{"setup.winpe fail no disc holds sources\\install.wim, install.esd or install.swm"}, "diskpart-uefi"},
+		{"no drivers", "", UEFI, "0x2", func(t *testing.T, _, disc, _ string) { must(t, os.RemoveAll(filepath.Join(disc, "$WinPEDriver$"))) }, []string{"setup.winpe fail the answer disc holds no drivers"}, "diskpart"},
+		{"installed", "", UEFI, "0x2", installed, []string{"setup.winpe info Windows is on W: already", "setup.winpe info diskpart EFI partition ended with 0", "setup.winpe info bcdboot ended with 0", "setup.winpe info bcdedit bootsequence ended with 0", "setup.winpe ok restarting from the disk", "setup.winpe info wpeutil reboot ended with 0"}, "diskpart-uefi"},
+		{"installed and boot order fails", "bcdedit 1", UEFI, "0x2", installed, []string{"setup.winpe fail bcdedit bootsequence ended with code 1"}, "diskpart-uefi"},
+		{"installed on BIOS", "", BIOS, "0x1", installed, []string{"setup.winpe fail the BIOS starts the CD although Windows is on the disk: detach it"}, "diskpart-bios"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			dir := t.TempDir()
+			disc, media, target := filepath.Join(dir, "disc"), filepath.Join(dir, "media"), filepath.Join(dir, "target")
+			com1 := filepath.Join(dir, "serial.txt")
+			files, err := ApplyFiles(applyAnswers(test.firmware), "build-1")
+			must(t, err)
+			for _, f := range files {
+				data := f.Data
+				if f.Path == "wintemplate/apply.cmd" {
+					data = regexp.MustCompile(`\b(wpeutil|drvload|diskpart|dism|bcdboot|bcdedit|reg|ping)\.exe`).ReplaceAll(data, []byte("call $1.cmd"))
+					data = regexp.MustCompile(`\((echo .*)\)>COM1 2>nul`).ReplaceAll(data, []byte(">>"+winePath(com1)+" $1"))
+				}
+				writeFile(t, filepath.Join(disc, filepath.FromSlash(f.Path)), data)
+			}
+			writeFile(t, filepath.Join(disc, "Autounattend.xml"), []byte("answers"))
+			for _, driver := range []string{"viostor", "vioscsi"} {
+				writeFile(t, filepath.Join(disc, "$WinPEDriver$", driver, driver+".inf"), nil)
+			}
+			writeFile(t, filepath.Join(media, "sources", "install.wim"), nil)
+			must(t, os.MkdirAll(target, 0o755))
+			for letter, path := range map[string]string{"d:": disc, "e:": media, "w:": target, "s:": dir} {
+				link := filepath.Join(prefix, "dosdevices", letter)
+				_ = os.Remove(link)
+				must(t, os.Symlink(path, link))
+			}
+			if test.prepare != nil {
+				test.prepare(t, target, disc, media)
+			}
+			bin, log := filepath.Join(dir, "bin"), filepath.Join(dir, "log")
+			writeStubs(t, bin, log, test.fails, test.found)
+			run := exec.CommandContext(t.Context(), "wine", "cmd", "/c", `D:\wintemplate\apply.cmd`)
+			run.Env = append(os.Environ(), "WINEPREFIX="+prefix, "WINEDEBUG=-all", "DISPLAY=", "WINEPATH="+winePath(bin))
+			must(t, run.Start())
+			calls := waitFor(t, log, "ping ")
+			wine(t, prefix, "wineserver", "-k", "-w")
+			_ = run.Process.Kill()
+			_ = run.Wait()
+
+			out, err := os.ReadFile(com1)
+			must(t, err)
+			var got []string
+			for line := range strings.Lines(string(out)) {
+				e, ok := beacon.Parse(line)
+				if !ok {
+					t.Errorf("COM1 got %q", line)
+				}
+				got = append(got, strings.TrimSpace(e.Stage+" "+string(e.State)+" "+e.Text))
+			}
+			if len(got) < len(test.want) || !slices.Equal(got[len(got)-len(test.want):], test.want) {
+				t.Errorf("COM1:\n%s\nwant at the end:\n%s\ncalls:\n%s", strings.Join(got, "\n"), strings.Join(test.want, "\n"), calls)
+			}
+			if test.never != "" && strings.Contains(calls, test.never) {
+				t.Errorf("%s was run:\n%s", test.never, calls)
+			}
+			if test.name == "uefi" {
+				checkApplied(t, target, calls)
+			}
+		})
+	}
+}
+
+func checkApplied(t *testing.T, target, calls string) {
+	t.Helper()
+	for file, want := range map[string]string{"Windows/Panther/unattend.xml": "answers", "ProgramData/wintemplate/applied.txt": "build-1"} {
+		data, err := os.ReadFile(filepath.Join(target, file))
+		if err != nil || strings.TrimSpace(string(data)) != want {
+			t.Errorf("%s: %q, %v", file, data, err)
+		}
+	}
+	if _, err := os.Stat(filepath.Join(target, "Windows/System32/Recovery/winre.wim")); err == nil {
+		t.Error("winre.wim is still there")
+	}
+	calls = strings.Join(strings.Fields(calls), " ")
+	at := 0
+	for _, want := range []string{
+		"wpeutil UpdateBootInfo", "reg query", "drvload", "diskpart /s", "diskpart-select", "diskpart-uefi",
+		`dism /Apply-Image /ImageFile:E:\sources\install.wim /Index:2 /ApplyDir:W:\ /CheckIntegrity /Verify`,
+		`bcdboot W:\Windows /s S: /f uefi`, `dism /Image:W:\ /Add-Driver /Driver:D:\$WinPEDriver$ /Recurse`,
+		"bcdedit /set {fwbootmgr} bootsequence {bootmgr}", "wpeutil reboot",
+	} {
+		next := strings.Index(calls[at:], want)
+		if next < 0 {
+			t.Errorf("no %q after the step before it in\n%s", want, calls)
+			continue
+		}
+		at += next
+	}
+}
+
+func installed(t *testing.T, target, _, _ string) {
+	t.Helper()
+	writeFile(t, filepath.Join(target, "ProgramData", "wintemplate", "applied.txt"), []byte("build-1"))
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func writeFile(t *testing.T, path string, data []byte) {
+	t.Helper()
+	must(t, os.MkdirAll(filepath.Dir(path), 0o755))
+	must(t, os.WriteFile(path, data, 0o600))
+}
+
+func wine(t *testing.T, prefix, name string, args ...string) {
+	t.Helper()
+	if path := filepath.Join("/usr/lib/wine", name); name == "wineserver" {
+		if _, err := os.Stat(path); err == nil {
+			name = path
+		}
+	}
+	run := exec.CommandContext(t.Context(), name, args...)
+	run.Env = append(os.Environ(), "WINEPREFIX="+prefix, "WINEDEBUG=-all", "DISPLAY=")
+	// No pipes: Wine's server would hold them open.
+	if err := run.Run(); err != nil {
+		t.Logf("%s: %v", name, err)
+	}
+}
+
+func waitFor(t *testing.T, file, text string) string {
+	t.Helper()
+	for deadline := time.Now().Add(60 * time.Second); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
+		data, _ := os.ReadFile(file)
+		if strings.Contains(string(data), text) {
+			return string(data)
+		}
+	}
+	data, _ := os.ReadFile(file)
+	t.Fatalf("the script came to no end; its calls:\n%s", data)
+	return ""
+}
+
+func winePath(path string) string { return "Z:" + strings.ReplaceAll(path, "/", `\`) }
+
+// writeStubs makes a batch file for each program of Windows PE: it notes how it
+// was called, does what the script looks at afterwards, and fails on request.
+func writeStubs(t *testing.T, bin, log, fails, firmware string) {
+	t.Helper()
+	what, code, _ := strings.Cut(fails, " ")
+	for _, name := range []string{"wpeutil", "drvload", "diskpart", "dism", "bcdboot", "bcdedit", "reg", "ping"} {
+		lines := []string{"@echo off", "echo " + name + " %*>>" + winePath(log)}
+		switch name {
+		case what:
+			lines = append(lines, "exit /b "+code)
+		case "diskpart":
+			lines = append(lines, `if "%~nx2"=="`+what+`" exit /b `+code)
+		case "dism":
+			lines = append(lines, `if "%1"=="`+what+`" exit /b `+code,
+				`if "%1"=="/Apply-Image" mkdir W:\Windows\System32\Recovery`, `if "%1"=="/Apply-Image" echo winre>W:\Windows\System32\Recovery\winre.wim`)
+		case "reg":
+			lines = append(lines, "echo HKEY_LOCAL_MACHINE\\System\\CurrentControlSet\\Control", "echo     PEFirmwareType    REG_DWORD    "+firmware)
+		}
+		lines = append(lines, "exit /b 0", "")
+		writeFile(t, filepath.Join(bin, name+".cmd"), []byte(strings.Join(lines, "\r\n")))
+	}
+}
