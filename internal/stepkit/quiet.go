@@ -39,7 +39,8 @@ func (q *QuietBag) Get(key string) any {
 	return value
 }
 
-// GetOk gives the inner step a user interface whose errors go to the log.
+// GetOk gives the inner step a user interface whose lines go to the log: the
+// outer step has its own title and its own error.
 func (q *QuietBag) GetOk(key string) (any, bool) {
 	value, ok := q.StateBag.GetOk(key)
 	if ui, isUI := value.(packersdk.Ui); isUI && key == UI.Name() {
@@ -50,9 +51,12 @@ func (q *QuietBag) GetOk(key string) (any, bool) {
 
 type quietUI struct{ packersdk.Ui }
 
-func (u quietUI) Error(message string) {
-	log.Printf("[ERROR] %s", redact.String(message))
-}
+func (u quietUI) Say(message string)     { log.Printf("[INFO] %s", redact.String(message)) }
+func (u quietUI) Message(message string) { u.Say(message) }
+
+func (u quietUI) Sayf(format string, args ...any) { u.Say(fmt.Sprintf(format, args...)) }
+
+func (u quietUI) Error(message string) { log.Printf("[ERROR] %s", redact.String(message)) }
 
 func (u quietUI) Errorf(format string, args ...any) {
 	u.Error(fmt.Sprintf(format, args...))
