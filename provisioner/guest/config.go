@@ -1,4 +1,4 @@
-//go:generate packer-sdc mapstructure-to-hcl2 -type Config,Drivers,CloudbaseInit,Sysprep
+//go:generate packer-sdc mapstructure-to-hcl2 -type Config,Edition,Drivers,CloudbaseInit,Activation,RemoteDesktop,Firewall,Cleanup,Sysprep
 
 package guest
 
@@ -14,17 +14,27 @@ import (
 	"github.com/hashicorp/packer-plugin-sdk/template/interpolate"
 )
 
-// Config is the provisioner block. Its blocks run in a fixed order, drivers,
-// cloudbase_init, sysprep, since HCL keeps no order between blocks; for
-// another order use two provisioners.
+// Config is the provisioner block. Its blocks run in the order in which they
+// stand here, since HCL keeps no order between blocks; for another order use
+// two provisioners.
 type Config struct {
 	common.PackerConfig `mapstructure:",squash"`
 
+	// Makes an evaluation a full edition.
+	Edition *Edition `mapstructure:"edition"`
 	// Looks at the virtio drivers and the QEMU guest agent, and installs
 	// what is missing.
 	Drivers *Drivers `mapstructure:"drivers"`
 	// Installs and configures cloudbase-init.
 	CloudbaseInit *CloudbaseInit `mapstructure:"cloudbase_init"`
+	// Installs a product key, names a KMS host.
+	Activation *Activation `mapstructure:"activation"`
+	// Opens Remote Desktop.
+	RemoteDesktop *RemoteDesktop `mapstructure:"remote_desktop"`
+	// Says what the firewall lets in.
+	Firewall *Firewall `mapstructure:"firewall"`
+	// Makes the image small.
+	Cleanup *Cleanup `mapstructure:"cleanup"`
 	// Seals the image. Nothing can come after it.
 	Sysprep *Sysprep `mapstructure:"sysprep"`
 
@@ -45,11 +55,26 @@ type block interface {
 
 func (c *Config) blocks() []block {
 	var list []block
+	if c.Edition != nil {
+		list = append(list, c.Edition)
+	}
 	if c.Drivers != nil {
 		list = append(list, c.Drivers)
 	}
 	if c.CloudbaseInit != nil {
 		list = append(list, c.CloudbaseInit)
+	}
+	if c.Activation != nil {
+		list = append(list, c.Activation)
+	}
+	if c.RemoteDesktop != nil {
+		list = append(list, c.RemoteDesktop)
+	}
+	if c.Firewall != nil {
+		list = append(list, c.Firewall)
+	}
+	if c.Cleanup != nil {
+		list = append(list, c.Cleanup)
 	}
 	if c.Sysprep != nil {
 		list = append(list, c.Sysprep)
@@ -75,7 +100,7 @@ func (c *Config) prepare(raws ...any) error {
 	}
 	blocks := c.blocks()
 	if len(blocks) == 0 {
-		errs = append(errs, errors.New("no block: give at least one of drivers, cloudbase_init and sysprep, such as sysprep {}"))
+		errs = append(errs, errors.New("no block: give at least one of edition, drivers, cloudbase_init, activation, remote_desktop, firewall, cleanup and sysprep, such as sysprep {}"))
 	}
 	for _, b := range blocks {
 		for _, err := range b.prepare() {

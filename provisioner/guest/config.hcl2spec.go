@@ -7,6 +7,68 @@ import (
 	"github.com/zclconf/go-cty/cty"
 )
 
+// FlatActivation is an auto-generated flat version of Activation.
+// Where the contents of a field with a `mapstructure:,squash` tag are bubbled up.
+type FlatActivation struct {
+	ProductKey *string `mapstructure:"product_key" cty:"product_key" hcl:"product_key"`
+	KMSHost    *string `mapstructure:"kms_host" cty:"kms_host" hcl:"kms_host"`
+	Activate   *bool   `mapstructure:"activate" cty:"activate" hcl:"activate"`
+}
+
+// FlatMapstructure returns a new FlatActivation.
+// FlatActivation is an auto-generated flat version of Activation.
+// Where the contents a fields with a `mapstructure:,squash` tag are bubbled up.
+func (*Activation) FlatMapstructure() interface{ HCL2Spec() map[string]hcldec.Spec } {
+	return new(FlatActivation)
+}
+
+// HCL2Spec returns the hcl spec of a Activation.
+// This spec is used by HCL to read the fields of Activation.
+// The decoded values from this spec will then be applied to a FlatActivation.
+func (*FlatActivation) HCL2Spec() map[string]hcldec.Spec {
+	s := map[string]hcldec.Spec{
+		"product_key": &hcldec.AttrSpec{Name: "product_key", Type: cty.String, Required: false},
+		"kms_host":    &hcldec.AttrSpec{Name: "kms_host", Type: cty.String, Required: false},
+		"activate":    &hcldec.AttrSpec{Name: "activate", Type: cty.Bool, Required: false},
+	}
+	return s
+}
+
+// FlatCleanup is an auto-generated flat version of Cleanup.
+// Where the contents of a field with a `mapstructure:,squash` tag are bubbled up.
+type FlatCleanup struct {
+	ComponentStore *bool   `mapstructure:"component_store" cty:"component_store" hcl:"component_store"`
+	ResetBase      *bool   `mapstructure:"reset_base" cty:"reset_base" hcl:"reset_base"`
+	Temp           *bool   `mapstructure:"temp" cty:"temp" hcl:"temp"`
+	EventLogs      *bool   `mapstructure:"event_logs" cty:"event_logs" hcl:"event_logs"`
+	PageFile       *bool   `mapstructure:"page_file" cty:"page_file" hcl:"page_file"`
+	Trim           *bool   `mapstructure:"trim" cty:"trim" hcl:"trim"`
+	Timeout        *string `mapstructure:"timeout" cty:"timeout" hcl:"timeout"`
+}
+
+// FlatMapstructure returns a new FlatCleanup.
+// FlatCleanup is an auto-generated flat version of Cleanup.
+// Where the contents a fields with a `mapstructure:,squash` tag are bubbled up.
+func (*Cleanup) FlatMapstructure() interface{ HCL2Spec() map[string]hcldec.Spec } {
+	return new(FlatCleanup)
+}
+
+// HCL2Spec returns the hcl spec of a Cleanup.
+// This spec is used by HCL to read the fields of Cleanup.
+// The decoded values from this spec will then be applied to a FlatCleanup.
+func (*FlatCleanup) HCL2Spec() map[string]hcldec.Spec {
+	s := map[string]hcldec.Spec{
+		"component_store": &hcldec.AttrSpec{Name: "component_store", Type: cty.Bool, Required: false},
+		"reset_base":      &hcldec.AttrSpec{Name: "reset_base", Type: cty.Bool, Required: false},
+		"temp":            &hcldec.AttrSpec{Name: "temp", Type: cty.Bool, Required: false},
+		"event_logs":      &hcldec.AttrSpec{Name: "event_logs", Type: cty.Bool, Required: false},
+		"page_file":       &hcldec.AttrSpec{Name: "page_file", Type: cty.Bool, Required: false},
+		"trim":            &hcldec.AttrSpec{Name: "trim", Type: cty.Bool, Required: false},
+		"timeout":         &hcldec.AttrSpec{Name: "timeout", Type: cty.String, Required: false},
+	}
+	return s
+}
+
 // FlatCloudbaseInit is an auto-generated flat version of CloudbaseInit.
 // Where the contents of a field with a `mapstructure:,squash` tag are bubbled up.
 type FlatCloudbaseInit struct {
@@ -63,8 +125,13 @@ type FlatConfig struct {
 	PackerOnError       *string            `mapstructure:"packer_on_error" cty:"packer_on_error" hcl:"packer_on_error"`
 	PackerUserVars      map[string]string  `mapstructure:"packer_user_variables" cty:"packer_user_variables" hcl:"packer_user_variables"`
 	PackerSensitiveVars []string           `mapstructure:"packer_sensitive_variables" cty:"packer_sensitive_variables" hcl:"packer_sensitive_variables"`
+	Edition             *FlatEdition       `mapstructure:"edition" cty:"edition" hcl:"edition"`
 	Drivers             *FlatDrivers       `mapstructure:"drivers" cty:"drivers" hcl:"drivers"`
 	CloudbaseInit       *FlatCloudbaseInit `mapstructure:"cloudbase_init" cty:"cloudbase_init" hcl:"cloudbase_init"`
+	Activation          *FlatActivation    `mapstructure:"activation" cty:"activation" hcl:"activation"`
+	RemoteDesktop       *FlatRemoteDesktop `mapstructure:"remote_desktop" cty:"remote_desktop" hcl:"remote_desktop"`
+	Firewall            *FlatFirewall      `mapstructure:"firewall" cty:"firewall" hcl:"firewall"`
+	Cleanup             *FlatCleanup       `mapstructure:"cleanup" cty:"cleanup" hcl:"cleanup"`
 	Sysprep             *FlatSysprep       `mapstructure:"sysprep" cty:"sysprep" hcl:"sysprep"`
 	ReadyTimeout        *string            `mapstructure:"ready_timeout" cty:"ready_timeout" hcl:"ready_timeout"`
 }
@@ -89,8 +156,13 @@ func (*FlatConfig) HCL2Spec() map[string]hcldec.Spec {
 		"packer_on_error":            &hcldec.AttrSpec{Name: "packer_on_error", Type: cty.String, Required: false},
 		"packer_user_variables":      &hcldec.AttrSpec{Name: "packer_user_variables", Type: cty.Map(cty.String), Required: false},
 		"packer_sensitive_variables": &hcldec.AttrSpec{Name: "packer_sensitive_variables", Type: cty.List(cty.String), Required: false},
+		"edition":                    &hcldec.BlockSpec{TypeName: "edition", Nested: hcldec.ObjectSpec((*FlatEdition)(nil).HCL2Spec())},
 		"drivers":                    &hcldec.BlockSpec{TypeName: "drivers", Nested: hcldec.ObjectSpec((*FlatDrivers)(nil).HCL2Spec())},
 		"cloudbase_init":             &hcldec.BlockSpec{TypeName: "cloudbase_init", Nested: hcldec.ObjectSpec((*FlatCloudbaseInit)(nil).HCL2Spec())},
+		"activation":                 &hcldec.BlockSpec{TypeName: "activation", Nested: hcldec.ObjectSpec((*FlatActivation)(nil).HCL2Spec())},
+		"remote_desktop":             &hcldec.BlockSpec{TypeName: "remote_desktop", Nested: hcldec.ObjectSpec((*FlatRemoteDesktop)(nil).HCL2Spec())},
+		"firewall":                   &hcldec.BlockSpec{TypeName: "firewall", Nested: hcldec.ObjectSpec((*FlatFirewall)(nil).HCL2Spec())},
+		"cleanup":                    &hcldec.BlockSpec{TypeName: "cleanup", Nested: hcldec.ObjectSpec((*FlatCleanup)(nil).HCL2Spec())},
 		"sysprep":                    &hcldec.BlockSpec{TypeName: "sysprep", Nested: hcldec.ObjectSpec((*FlatSysprep)(nil).HCL2Spec())},
 		"ready_timeout":              &hcldec.AttrSpec{Name: "ready_timeout", Type: cty.String, Required: false},
 	}
@@ -128,6 +200,81 @@ func (*FlatDrivers) HCL2Spec() map[string]hcldec.Spec {
 	return s
 }
 
+// FlatEdition is an auto-generated flat version of Edition.
+// Where the contents of a field with a `mapstructure:,squash` tag are bubbled up.
+type FlatEdition struct {
+	Target     *string `mapstructure:"target" required:"true" cty:"target" hcl:"target"`
+	ProductKey *string `mapstructure:"product_key" cty:"product_key" hcl:"product_key"`
+}
+
+// FlatMapstructure returns a new FlatEdition.
+// FlatEdition is an auto-generated flat version of Edition.
+// Where the contents a fields with a `mapstructure:,squash` tag are bubbled up.
+func (*Edition) FlatMapstructure() interface{ HCL2Spec() map[string]hcldec.Spec } {
+	return new(FlatEdition)
+}
+
+// HCL2Spec returns the hcl spec of a Edition.
+// This spec is used by HCL to read the fields of Edition.
+// The decoded values from this spec will then be applied to a FlatEdition.
+func (*FlatEdition) HCL2Spec() map[string]hcldec.Spec {
+	s := map[string]hcldec.Spec{
+		"target":      &hcldec.AttrSpec{Name: "target", Type: cty.String, Required: false},
+		"product_key": &hcldec.AttrSpec{Name: "product_key", Type: cty.String, Required: false},
+	}
+	return s
+}
+
+// FlatFirewall is an auto-generated flat version of Firewall.
+// Where the contents of a field with a `mapstructure:,squash` tag are bubbled up.
+type FlatFirewall struct {
+	State  *string  `mapstructure:"state" cty:"state" hcl:"state"`
+	Groups []string `mapstructure:"groups" cty:"groups" hcl:"groups"`
+	Ping   *bool    `mapstructure:"ping" cty:"ping" hcl:"ping"`
+}
+
+// FlatMapstructure returns a new FlatFirewall.
+// FlatFirewall is an auto-generated flat version of Firewall.
+// Where the contents a fields with a `mapstructure:,squash` tag are bubbled up.
+func (*Firewall) FlatMapstructure() interface{ HCL2Spec() map[string]hcldec.Spec } {
+	return new(FlatFirewall)
+}
+
+// HCL2Spec returns the hcl spec of a Firewall.
+// This spec is used by HCL to read the fields of Firewall.
+// The decoded values from this spec will then be applied to a FlatFirewall.
+func (*FlatFirewall) HCL2Spec() map[string]hcldec.Spec {
+	s := map[string]hcldec.Spec{
+		"state":  &hcldec.AttrSpec{Name: "state", Type: cty.String, Required: false},
+		"groups": &hcldec.AttrSpec{Name: "groups", Type: cty.List(cty.String), Required: false},
+		"ping":   &hcldec.AttrSpec{Name: "ping", Type: cty.Bool, Required: false},
+	}
+	return s
+}
+
+// FlatRemoteDesktop is an auto-generated flat version of RemoteDesktop.
+// Where the contents of a field with a `mapstructure:,squash` tag are bubbled up.
+type FlatRemoteDesktop struct {
+	NLA *bool `mapstructure:"nla" cty:"nla" hcl:"nla"`
+}
+
+// FlatMapstructure returns a new FlatRemoteDesktop.
+// FlatRemoteDesktop is an auto-generated flat version of RemoteDesktop.
+// Where the contents a fields with a `mapstructure:,squash` tag are bubbled up.
+func (*RemoteDesktop) FlatMapstructure() interface{ HCL2Spec() map[string]hcldec.Spec } {
+	return new(FlatRemoteDesktop)
+}
+
+// HCL2Spec returns the hcl spec of a RemoteDesktop.
+// This spec is used by HCL to read the fields of RemoteDesktop.
+// The decoded values from this spec will then be applied to a FlatRemoteDesktop.
+func (*FlatRemoteDesktop) HCL2Spec() map[string]hcldec.Spec {
+	s := map[string]hcldec.Spec{
+		"nla": &hcldec.AttrSpec{Name: "nla", Type: cty.Bool, Required: false},
+	}
+	return s
+}
+
 // FlatSysprep is an auto-generated flat version of Sysprep.
 // Where the contents of a field with a `mapstructure:,squash` tag are bubbled up.
 type FlatSysprep struct {
@@ -141,6 +288,7 @@ type FlatSysprep struct {
 	UnattendFragments []string `mapstructure:"unattend_fragments" cty:"unattend_fragments" hcl:"unattend_fragments"`
 	Account           *string  `mapstructure:"account" cty:"account" hcl:"account"`
 	SkipRearm         *bool    `mapstructure:"skip_rearm" cty:"skip_rearm" hcl:"skip_rearm"`
+	ResetNetwork      *bool    `mapstructure:"reset_network" cty:"reset_network" hcl:"reset_network"`
 	Timeout           *string  `mapstructure:"timeout" cty:"timeout" hcl:"timeout"`
 }
 
@@ -166,6 +314,7 @@ func (*FlatSysprep) HCL2Spec() map[string]hcldec.Spec {
 		"unattend_fragments": &hcldec.AttrSpec{Name: "unattend_fragments", Type: cty.List(cty.String), Required: false},
 		"account":            &hcldec.AttrSpec{Name: "account", Type: cty.String, Required: false},
 		"skip_rearm":         &hcldec.AttrSpec{Name: "skip_rearm", Type: cty.Bool, Required: false},
+		"reset_network":      &hcldec.AttrSpec{Name: "reset_network", Type: cty.Bool, Required: false},
 		"timeout":            &hcldec.AttrSpec{Name: "timeout", Type: cty.String, Required: false},
 	}
 	return s

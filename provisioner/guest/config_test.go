@@ -33,6 +33,12 @@ func TestPrepare(t *testing.T) {
 		"a folder for a file":   {raw: raw{"drivers": raw{"installer": os.TempDir()}}, want: []string{"is not a file"}},
 		"a word for a duration": {raw: raw{"sysprep": raw{"timeout": "5s"}}, want: []string{"sysprep: timeout: 5s is too short"}},
 		"an unknown field":      {raw: raw{"sysprep": raw{"nonsense": true}}, want: []string{"nonsense"}},
+		"the rest":              {raw: raw{"edition": raw{"target": "ServerStandard"}, "activation": raw{"kms_host": "kms:1689"}, "remote_desktop": raw{}, "firewall": raw{"state": "on", "ping": true}, "cleanup": raw{}}},
+		"edition of nothing":    {raw: raw{"edition": raw{"product_key": "x"}}, want: []string{"edition: target: required"}},
+		"activation of nothing": {raw: raw{"activation": raw{}}, want: []string{"activation: nothing to do"}},
+		"a key that is none":    {raw: raw{"activation": raw{"product_key": "SECRET-KEY", "kms_host": "a:b"}}, want: []string{"activation: product_key: not five", "kms_host"}},
+		"a group by its name":   {raw: raw{"firewall": raw{"state": "maybe", "groups": []string{"Remote Desktop"}}}, want: []string{`firewall: state: "maybe"`, `groups[0]: "Remote Desktop"`}},
+		"a clean-up for ever":   {raw: raw{"cleanup": raw{"timeout": "5h"}}, want: []string{"cleanup: timeout"}},
 		"everything at once": {
 			raw: raw{
 				"ready_timeout": "-1s", "drivers": raw{"agent_installer": "/nowhere/b.msi"},

@@ -107,6 +107,13 @@ func (d *Drivers) drivers(ctx context.Context, r *run) error {
 			return err
 		}
 	}
+	if !d.BothBuses.False() {
+		// A disk on the other bus may have come only now.
+		p := guest.BusPrepareParameters{BootServices: []string{"viostor", "vioscsi"}, WaitSeconds: 60}
+		if _, _, err := guest.BusPrepare.Do(ctx, r.session, p); err != nil {
+			return err
+		}
+	}
 	if found, err = d.verify(ctx, r); err != nil {
 		return err
 	}

@@ -69,6 +69,8 @@ func (w *standin) answer(name string, p json.RawMessage) guest.Envelope {
 			return success(guest.TaskStatusResult{State: guest.TaskRunning, Stage: guest.SealStageSealed, BootID: fmt.Sprint(w.boot)})
 		}
 		return success(guest.TaskStatusResult{State: guest.TaskDone, Envelope: string(b), BootID: fmt.Sprint(w.boot)})
+	case "bus.prepare":
+		return success(guest.BusPrepareResult{})
 	case "task.remove", "task.release":
 		return success(guest.None{})
 	case "reboot":
@@ -244,6 +246,61 @@ func check(t *testing.T, w *standin, err error, want string, asked, never []stri
 		if slices.Contains(w.asked, name) {
 			t.Errorf("%s was asked", name)
 		}
+	}
+}
+
+func TestFurtherBlocks(t *testing.T) {
+	t.Parallel()
+	evaluation, full := server2022, server2022
+	evaluation.Edition = "ServerStandardEval"
+	for name, c := range map[string]struct {
+		block raw
+		on    answers
+		want  string
+		asked []string
+		never []string
+		says  string
+	}{
+		"edition": {
+			block: raw{"edition": raw{"target": "ServerStandard"}},
+			on:    answers{"facts": once(evaluation, full), "edition.convert": reboots{guest.EditionConvertResult{From: "ServerStandardEval"}}},
+			asked: []string{"task.start", "edition.convert", "reboot", "facts"}, says: "ServerStandardEval has become ServerStandard",
+		},
+		"edition, already": {
+			block: raw{"edition": raw{"target": "ServerStandard"}}, on: answers{"edition.convert": guest.EditionConvertResult{From: "ServerStandard"}}, never: []string{"reboot"}, says: "already",
+		},
+		"edition, not after all": {
+			block: raw{"edition": raw{"target": "ServerStandard"}}, on: answers{"facts": evaluation, "edition.convert": reboots{guest.EditionConvertResult{}}}, want: "still ServerStandardEval",
+		},
+		"edition without a known key": {
+			block: raw{"edition": raw{"target": "ServerNonsense"}}, on: answers{}, want: "give product_key", never: []string{"edition.convert"},
+		},
+		"activation": {
+			block: raw{"activation": raw{"kms_host": "kms.example:1689", "activate": true}}, on: answers{"activation": guest.ActivationResult{LicenseStatus: 1, Channel: "Volume:GVLK"}}, says: "Volume:GVLK",
+		},
+		"activation that fails": {
+			block: raw{"activation": raw{"activate": true}}, on: answers{"activation": guest.ActivationResult{LicenseStatus: 5, PartialKey: "VMK7H"}}, want: "not licensed after its activation (status 5",
+		},
+		"remote desktop and firewall": {
+			block: raw{"remote_desktop": raw{"nla": false}, "firewall": raw{"groups": []string{"@x,-1"}}},
+			on:    answers{"rdp": guest.RDPResult{}, "firewall": guest.FirewallResult{Groups: []guest.FirewallGroup{{Group: "@x,-1", Rules: 3}}}},
+			asked: []string{"rdp", "firewall"}, says: "@x,-1: 3 rules",
+		},
+		"cleanup": {
+			block: raw{"cleanup": raw{"page_file": true}},
+			on:    answers{"cleanup": reboots{guest.CleanupResult{FreedBytes: 5 << 20, Steps: []guest.Step{{Name: "component-store", Code: 1726}}}}},
+			asked: []string{"task.start", "cleanup", "reboot"}, says: "Warning: cleanup: component-store ended with 1726",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWindows(t, c.on)
+			ui, err := provision(t, w, c.block)
+			check(t, w, err, c.want, c.asked, c.never)
+			if !strings.Contains(ui, c.says) {
+				t.Errorf("%q is not in:\n%s", c.says, ui)
+			}
+		})
 	}
 }
 

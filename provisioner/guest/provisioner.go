@@ -98,6 +98,15 @@ func (p *Provisioner) connect(ctx context.Context, ui packersdk.Ui, comm packers
 	if !r.facts.Elevated {
 		return nil, fmt.Errorf("the account %q has no administrator's rights over this connection; use the built-in Administrator, or set HKLM\\SOFTWARE\\Microsoft\\Windows\\CurrentVersion\\Policies\\System!LocalAccountTokenFilterPolicy=1 for the build", s.User)
 	}
+	if s.Guest == nil {
+		// What the bootstrap does for this plugin's own builders.
+		if _, _, err := guest.Power.Do(ctx, r.session, guest.None{}); err != nil {
+			return nil, err
+		}
+		if _, _, err := guest.UpdatesPause.Do(ctx, r.session, guest.None{}); err != nil {
+			return nil, err
+		}
+	}
 	ui.Say(fmt.Sprintf("%s, build %d.%d, %s, firmware %s", r.facts.ProductName, r.facts.Build, r.facts.Revision, r.facts.Edition, r.facts.Firmware))
 	return r, nil
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -47,6 +48,10 @@ type Sysprep struct {
 	// Leave Windows' activation clock alone. All instances then share one
 	// client machine id, so only for an image that is sealed again later.
 	SkipRearm bool `mapstructure:"skip_rearm"`
+	// Remove network adapters that the build's machine once had, so that an
+	// instance's is not called "Ethernet 2", and forget the build's networks.
+	// Default: `false`.
+	ResetNetwork bool `mapstructure:"reset_network"`
 	// How long sysprep itself may take. Default: `45m`.
 	Timeout time.Duration `mapstructure:"timeout"`
 }
@@ -84,6 +89,13 @@ func (s *Sysprep) run(ctx context.Context, r *run) error {
 	}
 	if err := s.preflight(ctx, r); err != nil {
 		return err
+	}
+	if s.ResetNetwork {
+		reset, _, err := guest.NetworkReset.Do(ctx, r.session, guest.None{})
+		if err != nil {
+			return err
+		}
+		r.ui.Say(fmt.Sprintf("%d old network adapters were removed, %d could not be", len(reset.Removed), len(reset.Left)))
 	}
 	p := s.parameters(r, cloud, unattend)
 	return r.session.Seal(ctx, p, func(stage string) {
@@ -143,7 +155,7 @@ func (s *Sysprep) unattend(r *run, cloud guest.CloudbaseVerifyResult) ([]byte, e
 	a := answerfile.SysprepAnswers{
 		Product: product, Language: r.language(), UserLocale: s.UserLocale, InputLocale: s.InputLocale,
 		TimeZone: s.TimeZone, Organization: s.Organization, FullName: s.FullName, KMSHost: s.KMSHost,
-		CloudbaseInit: cloud.Installed, SkipRearm: s.SkipRearm,
+		CloudbaseInit: cloud.Installed, SkipRearm: s.SkipRearm, PageFile: r.facts.PageFileRemoved,
 	}
 	if a.TimeZone == "" {
 		a.TimeZone = r.facts.TimeZone
@@ -202,7 +214,9 @@ func (s *Sysprep) parameters(r *run, cloud guest.CloudbaseVerifyResult, unattend
 	}
 	g := r.seat.Guest
 	if g == nil {
-		// Another builder's guest: its doors are that builder's.
+		// Another builder's guest: its doors are that builder's. Only what
+		// connect has set there is taken back.
+		p.Reverts = reverts(pausedUpdates(), !r.client())
 		return p
 	}
 	p.WinRM = true
@@ -210,6 +224,11 @@ func (s *Sysprep) parameters(r *run, cloud guest.CloudbaseVerifyResult, unattend
 	p.Account = g.Account
 	p.Reverts = reverts(answerfile.BuildSettings(), g.Server)
 	return p
+}
+
+// pausedUpdates is what guest.UpdatesPause sets.
+func pausedUpdates() []answerfile.Setting {
+	return slices.DeleteFunc(answerfile.BuildSettings(), func(s answerfile.Setting) bool { return s.ID != "no-auto-update" })
 }
 
 func reverts(settings []answerfile.Setting, server bool) []guest.Revert {
