@@ -103,6 +103,21 @@ func (e *Edit) AddDiscFile(f DiscFile) error {
 	return e.AddFile(f.Path, &discSource{file: f})
 }
 
+// AddDiscFiles adds the files that WriteAnswerDisc takes, in the same places: for
+// machines that have one drive. Setup looks for Autounattend.xml and
+// $WinPEDriver$ at the root of the disc that it was started from as well.
+func (e *Edit) AddDiscFiles(files []DiscFile) error {
+	if err := checkDiscFiles(files); err != nil {
+		return err
+	}
+	for _, f := range files {
+		if err := e.AddDiscFile(f); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // AddFS adds every regular file of f beneath prefix; "." is the root.
 func (e *Edit) AddFS(prefix string, f fs.FS) error {
 	return fs.WalkDir(f, ".", func(name string, d fs.DirEntry, err error) error {

@@ -274,6 +274,28 @@ func TestAddFSAndDiscFiles(t *testing.T) {
 	same(t, "7z", want, extracted(t, flat))
 }
 
+// TestOneDisc puts what else lies on the answer disc onto the installation disc.
+func TestOneDisc(t *testing.T) {
+	path := mediatest.Build(t, mediatest.Spec(mediatest.Server2022Eval()))
+	image := open(t, path)
+	want := tree(t, image)
+	edit := image.Edit()
+	if err := edit.AddDiscFiles(answerFiles()); err != nil {
+		t.Fatal(err)
+	}
+	plan, err := edit.Plan(media.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := plan.Verify(); err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range answerFiles() {
+		want[f.Path] = string(content(t, &f))
+	}
+	same(t, "7z", want, extracted(t, overlay(t, plan, path)))
+}
+
 func TestEditRefuses(t *testing.T) {
 	path := mediatest.Build(t, mediatest.Spec(mediatest.Server2022Eval()))
 	image := open(t, path)
