@@ -411,3 +411,17 @@ func TestCommandLimits(t *testing.T) {
 		}
 	}
 }
+
+func TestNothingPrintsASecret(t *testing.T) {
+	a := everything()
+	a.AdministratorPassword = testPassword
+	a.BuildAccount.Password, a.LocalAccounts[0].Password = testPassword, testPassword
+	p := BootstrapParameters{Certificate: BootstrapCertificate{Password: testPassword}}
+	for _, value := range []any{a, &a, a.LocalAccounts, *a.BuildAccount, p, &p, p.Certificate} {
+		for _, verb := range []string{"%v", "%+v", "%#v", "%s"} {
+			if text := fmt.Sprintf(verb, value); strings.Contains(text, testPassword) {
+				t.Errorf("%s of %T shows it: %s", verb, value, text)
+			}
+		}
+	}
+}

@@ -111,6 +111,7 @@ func TestApplyScriptIsClosed(t *testing.T) {
 // under every Wine: "dism.exe" becomes "call dism.cmd", and COM1 a file, written in
 // the one way that Wine knows; nothing else is changed.
 func TestApplyUnderWine(t *testing.T) {
+	t.Parallel()
 	if _, err := exec.LookPath("wine"); err != nil {
 		t.Skip("NOT TESTED: no Wine to run apply.cmd in (apt-get install wine)")
 	}

@@ -43,7 +43,7 @@ func (a Answers) document() (*document, error) {
 	}
 	zone, err := a.timeZone()
 	if err != nil {
-		return nil, fmt.Errorf("timezone: %w", err)
+		return nil, fmt.Errorf("time_zone: %w", err)
 	}
 	logon, password, err := a.LogonAccount()
 	if err != nil {

@@ -177,6 +177,7 @@ func stages(events []beacon.Event) []string {
 }
 
 func TestBootstrap(t *testing.T) {
+	t.Parallel()
 	// The link goes up a while after the first beacon, the address comes later.
 	o := runBootstrap(t, `$global:State.Links = 3; $global:State.Addresses = 2; $global:State.Profiles = 1; $global:State.ExitCodes['virtio-win-gt-x64.msi'] = 3010`, nil)
 	want := []string{
@@ -303,6 +304,7 @@ func jsonText(v any) string {
 }
 
 func TestBootstrapFailures(t *testing.T) {
+	t.Parallel()
 	noWait := func(p *BootstrapParameters) { p.Network.WaitSeconds = 10 }
 	tests := []struct {
 		name, scenario string
@@ -362,6 +364,7 @@ func TestBootstrapFailures(t *testing.T) {
 }
 
 func TestBootstrapGoesOn(t *testing.T) {
+	t.Parallel()
 	ready := "bootstrap.ready ok"
 	tests := []struct {
 		name, scenario string
@@ -430,6 +433,7 @@ func TestBootstrapGoesOn(t *testing.T) {
 
 // A port that never answers loses every line and nothing else.
 func TestBootstrapWithoutCOM1(t *testing.T) {
+	t.Parallel()
 	o := runBootstrap(t, `$global:State.Com1Held = 100000`, nil)
 	if len(o.COM1) != 0 || o.Code != 0 || !slices.Contains(o.Rules, WinRMFirewallRule) {
 		t.Errorf("code %d, COM1 %q, rules %v", o.Code, o.COM1, o.Rules)
@@ -438,6 +442,7 @@ func TestBootstrapWithoutCOM1(t *testing.T) {
 
 // The checker of Windows PowerShell 5.1 on Server 2016 finds nothing.
 func TestScriptsCheck(t *testing.T) {
+	t.Parallel()
 	check := filepath.Join(filepath.Dir(pwsh(t)), "check")
 	if _, err := os.Stat(check); err != nil {
 		t.Skipf("NOT TESTED: no checker beside the engine: %v", err)

@@ -42,15 +42,10 @@ func (a Answers) validateKey(p *problems) {
 		}
 		return
 	}
-	// The key itself is not shown: it may be a paid one.
-	switch {
-	case !windows.IsKeyForm(key):
-		p.add("product_key", "not of the form XXXXX-XXXXX-XXXXX-XXXXX-XXXXX")
+	if !a.validateKeyForm(p) {
 		return
-	case windows.IsAVMAKey(key):
-		p.add("product_key", "this is an AVMA key, which activates under Windows Server Datacenter with Hyper-V only, never on KVM; give a KMS client key and kms_host, or a MAK")
-		return
-	case a.evaluation():
+	}
+	if a.evaluation() {
 		p.add("product_key", "given, but %s is an evaluation edition, which accepts none; install from a volume or retail medium", a.Image.EditionID)
 		return
 	}
@@ -63,4 +58,20 @@ func (a Answers) validateKey(p *problems) {
 		owner := strings.TrimSpace(product + " " + edition)
 		p.add("product_key", "this is the public key of %s, but the image is %s %s; Setup would say that no images are available", owner, a.Product.Name, a.Image.EditionID)
 	}
+}
+
+// validateKeyForm checks a given key as far as it can be without the image. It
+// never shows it: it may be a paid one.
+func (a Answers) validateKeyForm(p *problems) bool {
+	switch key := strings.ToUpper(strings.TrimSpace(a.ProductKey)); {
+	case key == "":
+		return true
+	case !windows.IsKeyForm(key):
+		p.add("product_key", "not of the form XXXXX-XXXXX-XXXXX-XXXXX-XXXXX")
+		return false
+	case windows.IsAVMAKey(key):
+		p.add("product_key", "this is an AVMA key, which activates under Windows Server Datacenter with Hyper-V only, never on KVM; give a KMS client key and kms_host, or a MAK")
+		return false
+	}
+	return true
 }

@@ -66,7 +66,7 @@ func (a SysprepAnswers) Validate() error {
 	}
 	if a.TimeZone != "" {
 		if _, err := windows.LookupTimeZone(a.TimeZone); err != nil {
-			p.add("timezone", "%v", err)
+			p.add("time_zone", "%v", err)
 		}
 	}
 	if a.KMSHost != "" {
@@ -109,7 +109,7 @@ func Unattend(a SysprepAnswers) ([]byte, error) {
 	}
 	zone, err := timeZone(a.TimeZone, a.Language)
 	if err != nil {
-		return nil, fmt.Errorf("timezone: %w", err)
+		return nil, fmt.Errorf("time_zone: %w", err)
 	}
 	doc := newDocument(or(a.Architecture, "amd64"))
 

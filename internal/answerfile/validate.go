@@ -58,6 +58,40 @@ func (a Answers) Validate() error {
 	return p.err()
 }
 
+// ValidateWishes names everything that is wrong with what the user wishes, as
+// far as it can be known before the medium is opened: Product and Image are not
+// looked at. Validate says the rest.
+func (a Answers) ValidateWishes() error {
+	var p problems
+	if a.Language != "" {
+		if _, err := windows.LookupLocale(a.Language); err != nil {
+			p.add("language", "%v", err)
+		}
+	}
+	if a.SetupLanguage != "" {
+		if _, err := windows.LookupLocale(a.SetupLanguage); err != nil {
+			p.add("setup_language", "%v", err)
+		}
+	}
+	a.validateLocale(&p)
+	a.validateChoices(&p)
+	a.validateNames(&p)
+	a.validateKeyForm(&p)
+	computer := strings.Trim(a.ComputerName, "*")
+	if a.AdministratorPassword != "" {
+		a.checkPassword(&p, "administrator_password", a.AdministratorPassword, "Administrator", computer)
+	}
+	a.validateLocalAccounts(&p)
+	a.validateNetwork(&p)
+	a.validateCommands(&p)
+	for i, fragment := range a.Fragments {
+		if _, err := parse(fragment); err != nil {
+			p.add(fmt.Sprintf("answer_file_fragments[%d]", i), "%v", err)
+		}
+	}
+	return p.err()
+}
+
 func (a Answers) validateImage(p *problems) {
 	if a.Product.Name == "" {
 		p.add("product", "not known; it comes from the image's build and installation type")
@@ -68,12 +102,21 @@ func (a Answers) validateImage(p *problems) {
 	if a.Image.Architecture != "amd64" {
 		p.add("architecture", "%q; only amd64 (x64) images are supported", a.Image.Architecture)
 	}
+	if a.Firmware == BIOS && a.Product.Name == "Windows 11" && !a.LabConfig && a.InstallMethod != MethodApply {
+		p.add("firmware", "bios, but Setup of Windows 11 demands UEFI with secure boot: use firmware = \"uefi\", or lab_config = true")
+	}
+	switch a.Image.Channel {
+	case "", Evaluation, Volume, Retail, UnknownChannel:
+	default:
+		p.add("channel", "%q; it is evaluation, volume, retail or unknown", a.Image.Channel)
+	}
+	a.validateChoices(p)
+}
+
+// validateChoices checks what is one of a few.
+func (a Answers) validateChoices(p *problems) {
 	switch a.Firmware {
-	case UEFI:
-	case BIOS:
-		if a.Product.Name == "Windows 11" && !a.LabConfig && a.InstallMethod != MethodApply {
-			p.add("firmware", "bios, but Setup of Windows 11 demands UEFI with secure boot: use firmware = \"uefi\", or lab_config = true")
-		}
+	case UEFI, BIOS:
 	default:
 		p.add("firmware", "%q; it is \"uefi\" or \"bios\"", a.Firmware)
 	}
@@ -81,11 +124,6 @@ func (a Answers) validateImage(p *problems) {
 	case "", MethodSetup, MethodApply:
 	default:
 		p.add("install_method", "%q; it is \"setup\" or \"apply\"", a.InstallMethod)
-	}
-	switch a.Image.Channel {
-	case "", Evaluation, Volume, Retail, UnknownChannel:
-	default:
-		p.add("channel", "%q; it is evaluation, volume, retail or unknown", a.Image.Channel)
 	}
 	if a.Display != nil && (a.Display.Width < 640 || a.Display.Height < 480 || a.Display.Width > 16384 || a.Display.Height > 16384) {
 		p.add("display", "%dx%d; from 640x480 to 16384x16384", a.Display.Width, a.Display.Height)
@@ -112,6 +150,11 @@ func (a Answers) validateLanguage(p *problems) {
 	if locale.Tag == "nb-NO" && a.Product.Build >= windows.FirstConXBuild && a.InstallMethod != MethodApply {
 		p.add("language", "nb-NO makes Setup of build %d reboot for ever (unattend-generator#331); use install_method = \"apply\"", a.Product.Build)
 	}
+	a.validateLocale(p)
+}
+
+// validateLocale checks what has no need of the image.
+func (a Answers) validateLocale(p *problems) {
 	if a.UserLocale != "" && !windows.IsLanguageTag(a.UserLocale) {
 		p.add("user_locale", "%q is no language tag such as ko-KR", a.UserLocale)
 	}
@@ -122,7 +165,7 @@ func (a Answers) validateLanguage(p *problems) {
 	}
 	if a.TimeZone != "" {
 		if _, err := windows.LookupTimeZone(a.TimeZone); err != nil {
-			p.add("timezone", "%v", err)
+			p.add("time_zone", "%v", err)
 		}
 	}
 }
@@ -166,6 +209,10 @@ func (a Answers) validateAccounts(p *problems) {
 			p.add("build_account", "missing; %s disables the built-in administrator, so the build needs a local account", a.Product.Name)
 		}
 	}
+	a.validateLocalAccounts(p)
+}
+
+func (a Answers) validateLocalAccounts(p *problems) {
 	seen := map[string]bool{}
 	if a.BuildAccount != nil {
 		a.checkAccount(p, "build_account", *a.BuildAccount, seen)

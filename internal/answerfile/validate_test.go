@@ -24,13 +24,32 @@ func TestValidateNamesEverythingAtOnce(t *testing.T) {
 	}
 	for _, field := range []string{
 		"product", "firmware", "install_method", "image_index", "architecture", "channel", "language", "setup_language", "user_locale",
-		"input_locale", "timezone", "computer_name", "full_name", "organization", "product_key", "kms_host", "administrator_password",
+		"input_locale", "time_zone", "computer_name", "full_name", "organization", "product_key", "kms_host", "administrator_password",
 		"build_account", "local_account[0].name", "local_account[0].password", "local_account[1].password", "firewall_groups", "display",
 		"proxy.server", "proxy", "specialize_commands[0]", "first_logon_commands[0]", "answer_file_fragments[0]", "answer_file_fragments[1]",
 	} {
 		if !strings.Contains("\n"+err.Error(), "\n"+field+":") {
 			t.Errorf("%s is not named", field)
 		}
+	}
+	// What needs no medium is said before it is opened.
+	wishes := a.ValidateWishes()
+	for _, field := range []string{
+		"firmware", "install_method", "language", "user_locale", "input_locale", "time_zone", "computer_name", "full_name", "organization",
+		"product_key", "kms_host", "local_account[0].name", "local_account[1].password", "firewall_groups", "display", "proxy.server",
+		"specialize_commands[0]", "first_logon_commands[0]", "answer_file_fragments[0]",
+	} {
+		if !strings.Contains("\n"+wishes.Error(), "\n"+field+":") {
+			t.Errorf("%s is not named among the wishes", field)
+		}
+	}
+	for _, field := range []string{"product:", "image_index", "channel"} {
+		if strings.Contains(wishes.Error(), "\n"+field) {
+			t.Errorf("%s is no wish", field)
+		}
+	}
+	if err := (Answers{Firmware: UEFI}).ValidateWishes(); err != nil {
+		t.Errorf("no wishes: %v", err)
 	}
 	if len(Defects(err)) < 25 {
 		t.Errorf("%d errors:\n%v", len(Defects(err)), err)
@@ -167,7 +186,7 @@ func TestSysprepAnswersValidate(t *testing.T) {
 		{"client without account", SysprepAnswers{Product: client, Language: "en-US"}, "account: missing"},
 		{"server with account", SysprepAnswers{Product: server, Language: "en-US", Account: "user"}, "account: given"},
 		{"account", SysprepAnswers{Product: client, Language: "en-US", Account: "a/b"}, "account"},
-		{"time zone", SysprepAnswers{Product: server, Language: "en-US", TimeZone: "x"}, "timezone"},
+		{"time zone", SysprepAnswers{Product: server, Language: "en-US", TimeZone: "x"}, "time_zone"},
 		{"kms", SysprepAnswers{Product: server, Language: "en-US", KMSHost: "a b"}, "kms_host"},
 		{"input", SysprepAnswers{Product: server, Language: "en-US", InputLocale: "x:y"}, "input_locale"},
 		{"owner", SysprepAnswers{Product: server, Language: "en-US", FullName: "a\tb"}, "full_name"},

@@ -125,3 +125,23 @@ var keyForm = regexp.MustCompile(`^[BCDFGHJKMNPQRTVWXY2346789]{5}(-[BCDFGHJKMNPQ
 
 // IsKeyForm tells whether a text has the form of a product key.
 func IsKeyForm(key string) bool { return keyForm.MatchString(strings.ToUpper(key)) }
+
+// avmaKeys are the keys of Automatic Virtual Machine Activation
+// (learn.microsoft.com/windows-server/get-started/automatic-vm-activation).
+var avmaKeys = []string{
+	"YQB4H-NKHHJ-Q6K4R-4VMY6-VCH67", "WWVGQ-PNHV9-B89P4-8GGM9-9HPQ4", "6NMQ9-T38WF-6MFGM-QYGYM-88J4G",
+	"W3GNR-8DDXR-2TFRP-H8P33-DV9BG", "YDFWN-MJ9JR-3DYRK-FXXRW-78VHK", "F7TB6-YKN8Y-FCC6R-KQ484-VMK3J",
+	"H3RNG-8C32Q-Q8FRX-6TDXV-WMBMW", "TNK62-RXVTB-4P47B-2D623-4GF74", "2CTP7-NHT64-BP62M-FV6GG-HFV28",
+	"TMJ3Y-NTRTM-FJYXT-T22BY-CWG3J", "C3RCX-M6NRP-6CXC9-TW2F2-4RHYD", "B4YNW-62DX9-W8V6M-82649-MHBKQ",
+}
+
+// IsAVMAKey tells a key of Automatic Virtual Machine Activation, which works
+// under Windows Server Datacenter with Hyper-V only.
+func IsAVMAKey(key string) bool {
+	for _, one := range avmaKeys {
+		if strings.EqualFold(one, strings.TrimSpace(key)) {
+			return true
+		}
+	}
+	return false
+}
