@@ -90,7 +90,6 @@ var allMedia = []media{
 	{"WS2022", discs.Options{}},
 	{"WS2022KO", discs.Options{Language: "ko-KR"}},
 	{"WS2025", discs.Options{Product: discs.Server2025}},
-	{"NOVIOSTOR", discs.Options{OmitDrivers: []string{"viostor/2k22"}}},
 	{"SYSPREPFAILS", discs.Options{Faults: windows.Faults{SysprepErrors: []string{
 		"2026-01-05 10:00:00, Error                 SYSPRP Package Microsoft.MicrosoftEdge.Stable_120.0.2210.61_neutral__8wekyb3d8bbwe was installed for a user, but not provisioned for all users. This package will not function properly in the sysprep image.",
 		"2026-01-05 10:00:00, Error                 SYSPRP Failed to remove apps for the current user: 0x80073cf2.",
@@ -108,9 +107,7 @@ func mediaEnv(ctx context.Context, text string) ([]string, error) {
 		if !strings.Contains(text, "$"+m.name+"_") && !strings.Contains(text, "${"+m.name+"_") {
 			continue
 		}
-		opts := m.opts
-		opts.CacheDir = os.Getenv("WINTEMPLATE_CACHE")
-		set, err := discs.Make(ctx, opts)
+		set, err := discs.Make(ctx, m.opts)
 		if err != nil {
 			return nil, fmt.Errorf("make the media %s: %w", m.name, err)
 		}
