@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -106,7 +107,7 @@ func (s DiscSpec) segments() ([]udf.Segment, int64, error) {
 	if err != nil {
 		return nil, 0, err
 	}
-	segments := append(head, layout.Segments...)
+	segments := slices.Concat(head, layout.Segments)
 	if s.BIOS != nil && s.BIOSBootInfoTable {
 		table, err := bootInfoTable(*s.BIOS, layout.HiddenSectors[0])
 		if err != nil {

@@ -62,11 +62,14 @@ func (p *Plan) WriteQcow2(w io.WriterAt, backingPath string) error {
 	return qcow2.Write(w, o)
 }
 
-// Apply writes the changes into f, which must be a copy of the disc.
-func (p *Plan) Apply(f interface {
+// WritableDisc is a copy of a disc that is changed where it lies: an *os.File.
+type WritableDisc interface {
 	io.WriterAt
 	Truncate(size int64) error
-}) error {
+}
+
+// Apply writes the changes into f, which must be a copy of the disc.
+func (p *Plan) Apply(f WritableDisc) error {
 	if p.disc.size != p.disc.baseSize {
 		if err := f.Truncate(p.disc.size); err != nil {
 			return err

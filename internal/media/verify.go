@@ -64,7 +64,7 @@ func (p *Plan) verify() error {
 			return err
 		}
 	}
-	return p.verifyBoot(now)
+	return p.verifyBoot()
 }
 
 // outcome is what an edit's steps come to, by paths in lower case.
@@ -157,7 +157,7 @@ func sameFile(before, now *Image, path string, dir bool) error {
 }
 
 // verifyBoot proves that the catalogue names the image that was wished for.
-func (p *Plan) verifyBoot(now *Image) error {
+func (p *Plan) verifyBoot() error {
 	b := p.edit.noPrompt
 	if b == nil || b.replacement == nil {
 		return nil

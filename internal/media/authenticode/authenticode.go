@@ -26,7 +26,7 @@ const maxTable = 1 << 20
 // Issuers gives the common names of the authorities behind the signatures of
 // the PE file in r, size bytes long; none when it is not signed.
 func Issuers(r io.ReaderAt, size int64) ([]string, error) {
-	offset, length, err := certificateTable(r, size)
+	offset, length, err := certificateTable(r)
 	if err != nil || length == 0 {
 		return nil, err
 	}
@@ -58,7 +58,7 @@ func Issuers(r io.ReaderAt, size int64) ([]string, error) {
 
 // certificateTable finds the security directory. Its address is an offset in
 // the file, unlike that of the other directories.
-func certificateTable(r io.ReaderAt, size int64) (offset, length int64, err error) {
+func certificateTable(r io.ReaderAt) (offset, length int64, err error) {
 	b := make([]byte, 64)
 	if n, _ := r.ReadAt(b, 0); n < len(b) || b[0] != 'M' || b[1] != 'Z' {
 		return 0, 0, ErrNotPE

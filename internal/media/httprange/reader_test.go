@@ -46,7 +46,7 @@ func TestReader(t *testing.T) {
 			t.Errorf("%d bytes at %d: %d, %v", c.n, c.off, n, err)
 		}
 	}
-	if n, err := r.ReadAt(make([]byte, 10), int64(len(content))-4); n != 4 || err != io.EOF {
+	if n, err := r.ReadAt(make([]byte, 10), int64(len(content))-4); n != 4 || !errors.Is(err, io.EOF) {
 		t.Errorf("past the end: %d, %v", n, err)
 	}
 	before, _ := r.Transferred()

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -165,7 +166,7 @@ func writeFile(ctx context.Context, w io.Writer, f *File) error {
 		}
 		n, err := io.CopyN(w, r, min(chunk, left))
 		left -= n
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return fmt.Errorf("it ends %d bytes before the %d that were announced: did it change?", left, f.Size)
 		}
 		if err != nil {

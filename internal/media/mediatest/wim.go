@@ -107,8 +107,11 @@ func Server2022Eval() []wim.Image {
 func Windows11(language string) []wim.Image {
 	var out []wim.Image
 	for i, x := range []struct{ name, edition string }{
-		{"Windows 11 Home", "Core"}, {"Windows 11 Home N", "CoreN"},
-		{"Windows 11 Education", "Education"}, {"Windows 11 Pro", "Professional"}, {"Windows 11 Pro N", "ProfessionalN"},
+		{"Windows 11 Home", "Core"},
+		{"Windows 11 Home N", "CoreN"},
+		{"Windows 11 Education", "Education"},
+		{"Windows 11 Pro", "Professional"},
+		{"Windows 11 Pro N", "ProfessionalN"},
 	} {
 		out = append(out, wim.Image{
 			Index: i + 1, Name: x.name, Description: x.name, DisplayName: x.name, Flags: x.edition, Architecture: "amd64",
