@@ -7,6 +7,7 @@ import (
 	"net"
 	"regexp"
 	"strconv"
+	"strings"
 
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/guest"
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/redact"
@@ -50,9 +51,12 @@ func (a *Activation) prepare() []error {
 }
 
 func (a *Activation) kms() (host string, port int, err error) {
+	if !strings.Contains(a.KMSHost, ":") {
+		return a.KMSHost, 0, nil
+	}
 	h, p, err := net.SplitHostPort(a.KMSHost)
 	if err != nil {
-		return a.KMSHost, 0, nil
+		return "", 0, fmt.Errorf("%q is neither host nor host:port", a.KMSHost)
 	}
 	port, err = strconv.Atoi(p)
 	if err != nil || port < 1 || port > 65535 || h == "" {
