@@ -11,6 +11,7 @@ import (
 	"github.com/hashicorp/packer-plugin-sdk/plugin"
 
 	"github.com/wintemplate/packer-plugin-wintemplate/builder/libvirt"
+	"github.com/wintemplate/packer-plugin-wintemplate/datasource/media"
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/redact"
 	"github.com/wintemplate/packer-plugin-wintemplate/provisioner/guest"
 	"github.com/wintemplate/packer-plugin-wintemplate/version"
@@ -25,6 +26,7 @@ func main() {
 	set := plugin.NewSet()
 	set.RegisterBuilder("libvirt", new(libvirt.Builder))
 	set.RegisterProvisioner("guest", new(guest.Provisioner))
+	set.RegisterDatasource("media", new(media.Datasource))
 	set.SetVersion(version.Plugin)
 	if err := set.Run(); err != nil {
 		fmt.Fprintln(os.Stderr, redact.Error(err))
