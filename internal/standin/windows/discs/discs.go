@@ -12,7 +12,7 @@ import (
 	"hash"
 	"os"
 	"path/filepath"
-	"syscall"
+	"time"
 
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/standin/windows"
 )
@@ -122,8 +122,10 @@ func Make(ctx context.Context, o Options) (*Set, error) {
 		Initrd:             filepath.Join(dir, "initrd.img"),
 	}
 	if isPresent(dir) {
-		return set, nil
+		now := time.Now()
+		return set, os.Chtimes(dir, now, now)
 	}
+	prune(o.CacheDir)
 	partial := filepath.Join(work, "set")
 	if err := os.Mkdir(partial, 0o755); err != nil {
 		return nil, err
@@ -199,15 +201,17 @@ func hashSources(sum hash.Hash) error {
 	return nil
 }
 
-// lock keeps two makers from filling the cache at once.
-func lock(path string) (unlock func(), err error) {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o644)
-	if err != nil {
-		return nil, err
+// unused is how long media stay in the cache after their last use.
+const unused = 48 * time.Hour
+
+// prune removes media that nobody has used for long. What cannot be removed
+// stays: it is only a cache.
+func prune(cache string) {
+	sets, _ := filepath.Glob(filepath.Join(cache, "*", "install.iso"))
+	for _, iso := range sets {
+		dir := filepath.Dir(iso)
+		if info, err := os.Stat(dir); err == nil && time.Since(info.ModTime()) > unused {
+			_ = os.RemoveAll(dir)
+		}
 	}
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX); err != nil {
-		f.Close()
-		return nil, fmt.Errorf("lock %s: %w", path, err)
-	}
-	return func() { f.Close() }, nil
 }

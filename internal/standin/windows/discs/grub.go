@@ -26,7 +26,7 @@ const (
 
 // kernelArguments keep the kernel off COM1, which belongs to beacon lines:
 // Windows prints nothing there.
-const kernelArguments = "quiet loglevel=0 console=tty0 vt.global_cursor_default=0 random.trust_cpu=on mitigations=off panic=0 reboot=acpi"
+const kernelArguments = "quiet loglevel=0 console=tty0 vt.global_cursor_default=0 random.trust_cpu=on mitigations=off no5lvl panic=0 reboot=acpi"
 
 // discScript starts the guest from the installation disc.
 const discScript = `search --no-floppy --set=root --file /sources/standin.json

@@ -20,5 +20,6 @@ func peStub(name string) []byte {
 	binary.LittleEndian.PutUint32(image[0xb8:], 0x1000) // section alignment
 	binary.LittleEndian.PutUint32(image[0xbc:], 0x200)  // file alignment
 	binary.LittleEndian.PutUint16(image[0xdc:], 1)      // subsystem: native
+	binary.LittleEndian.PutUint32(image[0x104:], 16)    // data directories
 	return append(image, bytes.Join([][]byte{[]byte(name), []byte(notice)}, []byte(": "))...)
 }
