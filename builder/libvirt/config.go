@@ -52,6 +52,7 @@ func (c *Config) Prepare(raws ...any) (warnings []string, err error) {
 		return nil, decodeErr
 	}
 
+	c.indexUnknown = c.ImageIndex == 0 && names(raws, "image_index")
 	var errs []error
 	section := func(found []error) { errs = append(errs, found...) }
 	mediaWarnings, mediaErrs := c.MediaConfig.Prepare(&c.ctx)

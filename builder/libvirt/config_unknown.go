@@ -21,3 +21,22 @@ func unknownDuration(from, to reflect.Type, data any) (any, error) {
 	}
 	return data, nil
 }
+
+// names says whether the template gives the field. A number from a data source
+// that has not been read yet arrives as zero, which only this tells from a
+// field that is not there.
+func names(raws []any, field string) bool {
+	for _, raw := range raws {
+		switch fields := raw.(type) {
+		case map[string]any:
+			if v, ok := fields[field]; ok && v != nil {
+				return true
+			}
+		case map[any]any: // as it comes through Packer's RPC
+			if v, ok := fields[field]; ok && v != nil {
+				return true
+			}
+		}
+	}
+	return false
+}

@@ -33,6 +33,10 @@ type MediaConfig struct {
 	// The language to install, as a tag such as `en-US` or `ko-KR`. It must be
 	// one of the image's languages; the default is the image's own default.
 	Language string `mapstructure:"language"`
+
+	// indexUnknown remembers that image_index comes from a data source that
+	// `packer validate` has not read.
+	indexUnknown bool
 }
 
 var languageTag = regexp.MustCompile(`^[A-Za-z]{2,3}(-[A-Za-z]{4})?-[A-Za-z]{2}$`)
@@ -60,7 +64,7 @@ func (c *MediaConfig) Prepare(ctx *interpolate.Context) (warnings []string, errs
 		c.TargetExtension = "iso"
 	}
 
-	if c.Edition == "" && c.ImageName == "" && c.ImageIndex == 0 {
+	if c.Edition == "" && c.ImageName == "" && c.ImageIndex == 0 && !c.indexUnknown {
 		errs = append(errs, errors.New(`edition: missing, and neither image_name nor image_index is given; say what to install, for example edition = "SERVERSTANDARD"`))
 	}
 	if c.ImageIndex < 0 {
