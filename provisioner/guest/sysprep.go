@@ -201,7 +201,7 @@ func (r *run) language() string {
 // releaseTimeout is how long a sealed machine waits for a session that may be
 // gone: long enough for a few looks at the task, and no cost where sysprep has
 // reset the account that would look.
-const releaseTimeout = 30 * time.Second
+const releaseTimeout = 15 * time.Second
 
 func (s *Sysprep) parameters(r *run, cloud guest.CloudbaseVerifyResult, unattend []byte) guest.SealParameters {
 	p := guest.SealParameters{
