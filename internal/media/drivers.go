@@ -5,27 +5,47 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"os"
 	"path"
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/wintemplate/packer-plugin-wintemplate/internal/media/iso9660"
 )
 
 // Drivers is an opened virtio-win ISO: ISO 9660 with Rock Ridge names, its
-// drivers in folders <Driver>/<os>/<arch>.
-type Drivers struct{ tree *isoTree }
+// drivers in folders <Driver>/<os>/<arch>. Joliet names serve as well. Its files
+// can be opened until its closer is closed.
+type Drivers struct{ disc *iso9660.Volume }
 
 // OpenDrivers opens the virtio-win ISO at path.
 func OpenDrivers(path string) (*Drivers, io.Closer, error) {
-	tree, closer, err := openISO(path)
+	f, err := os.Open(path)
 	if err != nil {
 		return nil, nil, err
 	}
-	return &Drivers{tree}, closer, nil
+	info, err := f.Stat()
+	var disc *iso9660.Volume
+	if err == nil {
+		disc, err = iso9660.Open(f, info.Size())
+	}
+	var truncated *iso9660.TruncatedError
+	switch {
+	case errors.Is(err, iso9660.ErrNotISO):
+		err = fmt.Errorf("not a drivers ISO: %s; give virtio-win's ISO", describe(f, info.Size()))
+	case errors.As(err, &truncated):
+		err = &TruncatedError{Size: truncated.Size, Want: truncated.Want}
+	}
+	if err != nil {
+		_ = f.Close()
+		return nil, nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return &Drivers{disc}, f, nil
 }
 
 // Label is the ISO's label, e.g. virtio-win-0.1.285.
-func (d *Drivers) Label() string { return d.tree.label() }
+func (d *Drivers) Label() string { return d.disc.Label() }
 
 var labelVersion = regexp.MustCompile(`(?i)virtio-win-(\d+(?:\.\d+)+)`)
 
@@ -58,78 +78,72 @@ type DriverFolder struct {
 // ends Setup from build 26100 on with 0x80070002. arch is amd64, x86 or arm64.
 // The error names what is missing and what the ISO has.
 func (d *Drivers) Folder(driver string, osDirs []string, arch string) (DriverFolder, error) {
-	top, _, err := d.tree.find(driver)
+	top, err := d.disc.Find(driver)
 	if errors.Is(err, fs.ErrNotExist) {
-		return DriverFolder{}, fmt.Errorf("drivers ISO %q has no folder %s; it has %s; is it a virtio-win ISO?", d.Label(), driver, d.names("."))
+		root, _ := d.disc.Find(".")
+		return DriverFolder{}, fmt.Errorf("drivers ISO %q has no folder %s; it has %s; is it a virtio-win ISO?", d.Label(), driver, d.names(root))
 	}
 	if err != nil {
 		return DriverFolder{}, err
 	}
 	for _, dir := range osDirs {
-		at, e, err := d.tree.find(path.Join(top, dir, arch))
+		at, err := d.disc.Find(path.Join(top.Path, dir, arch))
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
 		if err != nil {
 			return DriverFolder{}, err
 		}
-		if !e.IsDir() {
+		if !at.Dir {
 			continue
 		}
-		f := DriverFolder{Driver: top, OSDir: path.Base(path.Dir(at)), Path: at}
-		err = d.fill(&f, arch)
+		f := DriverFolder{Driver: top.Path, OSDir: path.Base(path.Dir(at.Path)), Path: at.Path}
+		err = d.fill(&f, at, arch)
 		return f, err
 	}
 	return DriverFolder{}, fmt.Errorf("drivers ISO %q has no %s driver in %s/{%s}/%s; it has %s for %s; give a newer virtio-win ISO",
-		d.Label(), arch, top, strings.Join(osDirs, ","), arch, top, d.names(top))
+		d.Label(), arch, top.Path, strings.Join(osDirs, ","), arch, top.Path, d.names(top))
 }
 
 // names lists a directory's folders for an error.
-func (d *Drivers) names(dir string) string {
-	entries, err := d.tree.list(dir)
+func (d *Drivers) names(dir iso9660.Entry) string {
+	entries, err := d.disc.List(dir)
 	if err != nil {
 		return err.Error()
 	}
 	var out []string
 	for _, e := range entries {
-		if e.IsDir() && e.Name() != "." && e.Name() != ".." {
+		if e.Dir {
 			out = append(out, e.Name())
 		}
 	}
 	if len(out) == 0 {
 		return "nothing"
 	}
-	slices.Sort(out)
 	return strings.Join(out, ", ")
 }
 
 // fill reads the folder's files and checks them against its INFs.
-func (d *Drivers) fill(f *DriverFolder, arch string) error {
-	entries, err := d.tree.list(f.Path)
+func (d *Drivers) fill(f *DriverFolder, at iso9660.Entry, arch string) error {
+	entries, err := d.disc.List(at)
 	if err != nil {
 		return err
 	}
-	var infs []string
+	var infs []iso9660.Entry
 	for _, e := range entries {
-		if e.IsDir() {
+		if e.Dir {
 			continue
 		}
-		file, err := d.tree.discFile(e.Name(), path.Join(f.Path, e.Name()), e)
-		if err != nil {
-			return fmt.Errorf("%s/%s: %w", f.Path, e.Name(), err)
-		}
-		f.Files = append(f.Files, file)
+		f.Files = append(f.Files, d.discFile(e.Name(), e))
 		if strings.EqualFold(path.Ext(e.Name()), ".inf") {
-			infs = append(infs, e.Name())
+			infs = append(infs, e)
 		}
 	}
-	slices.SortFunc(f.Files, func(a, b DiscFile) int { return strings.Compare(a.Path, b.Path) })
 	if len(infs) == 0 {
 		return fmt.Errorf("drivers ISO %q: %s holds no INF", d.Label(), f.Path)
 	}
-	slices.Sort(infs)
-	for _, name := range infs {
-		inf, err := d.readINF(path.Join(f.Path, name))
+	for _, e := range infs {
+		inf, err := d.readINF(e)
 		if err != nil {
 			return err
 		}
@@ -139,7 +153,7 @@ func (d *Drivers) fill(f *DriverFolder, arch string) error {
 		for _, need := range inf.files(arch) {
 			if !slices.ContainsFunc(f.Files, func(x DiscFile) bool { return strings.EqualFold(x.Path, need) }) {
 				return fmt.Errorf("drivers ISO %q: %s/%s names %s, which the folder lacks; Setup refuses an incomplete driver; give a complete virtio-win ISO",
-					d.Label(), f.Path, name, need)
+					d.Label(), f.Path, e.Name(), need)
 			}
 		}
 	}
@@ -149,52 +163,58 @@ func (d *Drivers) fill(f *DriverFolder, arch string) error {
 // maxINF bounds an INF; virtio-win's largest has some 60 KB.
 const maxINF = 4 << 20
 
-func (d *Drivers) readINF(exact string) (infFile, error) {
-	r, err := d.tree.open(exact)
+func (d *Drivers) readINF(e iso9660.Entry) (infFile, error) {
+	r, err := d.disc.Open(e)
 	if err != nil {
 		return infFile{}, err
 	}
-	defer r.Close()
 	b, err := io.ReadAll(io.LimitReader(r, maxINF))
 	if err != nil {
-		return infFile{}, fmt.Errorf("%s: %w", exact, err)
+		return infFile{}, fmt.Errorf("%s: %w", e.Path, err)
 	}
 	return infFile{parseINI(b)}, nil
+}
+
+// discFile is a file of the ISO as one for another disc.
+func (d *Drivers) discFile(at string, e iso9660.Entry) DiscFile {
+	return DiscFile{Path: at, Size: e.Size, Open: func() (io.ReadCloser, error) {
+		r, err := d.disc.Open(e)
+		if err != nil {
+			return nil, err
+		}
+		return io.NopCloser(r), nil
+	}}
 }
 
 // File gives the file at path of the ISO, whatever the case of its name. An
 // absent file is fs.ErrNotExist.
 func (d *Drivers) File(path string) (DiscFile, error) {
-	exact, e, err := d.tree.find(path)
+	e, err := d.disc.Find(path)
 	if err != nil {
 		return DiscFile{}, err
 	}
-	if e.IsDir() {
+	if e.Dir {
 		return DiscFile{}, &fs.PathError{Op: "open", Path: path, Err: errors.New("is a directory")}
 	}
-	return d.tree.discFile(exact, exact, e)
+	return d.discFile(e.Path, e), nil
 }
 
 // Certificates are the .cer files of the ISO's cert folder; Path holds their
 // base names. An ISO without them gives none.
 func (d *Drivers) Certificates() []DiscFile {
-	dir, e, err := d.tree.find("cert")
-	if err != nil || !e.IsDir() {
+	dir, err := d.disc.Find("cert")
+	if err != nil || !dir.Dir {
 		return nil
 	}
-	entries, err := d.tree.list(dir)
+	entries, err := d.disc.List(dir)
 	if err != nil {
 		return nil
 	}
 	var out []DiscFile
 	for _, e := range entries {
-		if e.IsDir() || !strings.EqualFold(path.Ext(e.Name()), ".cer") {
-			continue
-		}
-		if f, err := d.tree.discFile(e.Name(), path.Join(dir, e.Name()), e); err == nil {
-			out = append(out, f)
+		if !e.Dir && strings.EqualFold(path.Ext(e.Name()), ".cer") {
+			out = append(out, d.discFile(e.Name(), e))
 		}
 	}
-	slices.SortFunc(out, func(a, b DiscFile) int { return strings.Compare(a.Path, b.Path) })
 	return out
 }
