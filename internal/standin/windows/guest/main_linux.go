@@ -1,6 +1,7 @@
 package guest
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -59,8 +60,8 @@ func (g *machine) prepare() error {
 // stop shows why nothing goes on and stays there, as Windows does: a screen
 // that nobody sees, and not a word on COM1.
 func (g *machine) stop(err error) {
-	screen, ok := err.(*setup.Screen)
-	if !ok {
+	var screen *setup.Screen
+	if !errors.As(err, &screen) {
 		// Not a screen of Windows: the stand-in itself has failed.
 		logKernel()
 		screen = &setup.Screen{ID: "stand-in", Title: "The stand-in has failed", Text: fmt.Sprint(err)}

@@ -152,10 +152,15 @@ func (h *host) networkDriver() func() error {
 		if loaded {
 			return nil
 		}
-		if _, err := os.Stat(filepath.Join(h.Root(), "Windows/System32/drivers/netkvm.sys")); err != nil {
+		if !fileExists(filepath.Join(h.Root(), "Windows/System32/drivers/netkvm.sys")) {
 			return nil
 		}
 		loaded = true
 		return h.machine.load("netkvm")
 	}
+}
+
+func fileExists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
 }

@@ -2,6 +2,7 @@ package guest
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -45,7 +46,10 @@ func mountNTFS(device, at string) (*ntfs, error) {
 	for start := time.Now(); time.Since(start) < 30*time.Second; time.Sleep(20 * time.Millisecond) {
 		select {
 		case err := <-ended:
-			return nil, fmt.Errorf("ntfs-3g %s: %v: %s", device, err, v.out.Bytes())
+			if err == nil {
+				err = errors.New("it ended without mounting")
+			}
+			return nil, fmt.Errorf("ntfs-3g %s: %w: %s", device, err, v.out.Bytes())
 		default:
 		}
 		if isMounted(at) {

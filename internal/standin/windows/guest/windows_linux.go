@@ -60,7 +60,7 @@ func (g *machine) runWindows() error {
 	go h.watchPowerButton()
 	go h.network.keep(h.networkDriver(), m.ComputerName)
 	progress("Windows", m.ComputerName())
-	if err := g.logOn(m, h, commands); err != nil {
+	if err := logOn(m, commands); err != nil {
 		return err
 	}
 	return h.serve()
@@ -231,7 +231,7 @@ func isTimeZone(name string) bool {
 // logOn is the automatic logon and, the first time, the first-logon commands.
 // Windows runs any; the stand-in runs no PowerShell, so it knows the plugin's
 // own one only.
-func (g *machine) logOn(m *model.Model, h *host, commands []setup.Command) error {
+func logOn(m *model.Model, commands []setup.Command) error {
 	user, ok := m.AutoLogon()
 	if !ok {
 		logf("nobody is logged on")

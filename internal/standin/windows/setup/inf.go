@@ -33,15 +33,15 @@ func (p DriverPackage) Serves(devices []Device) bool {
 func findDrivers(disc Disc, folder string) []DriverPackage {
 	var found []DriverPackage
 	// A folder that cannot be read holds no drivers, for Setup as for us.
-	_ = fs.WalkDir(disc.FS, folder, func(name string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() || !strings.EqualFold(path.Ext(name), ".inf") {
-			return nil
-		}
-		if p, ok := readINF(disc, name); ok {
+	entries, _ := fs.ReadDir(disc.FS, folder)
+	for _, e := range entries {
+		name := path.Join(folder, e.Name())
+		if e.IsDir() {
+			found = append(found, findDrivers(disc, name)...)
+		} else if p, ok := readINF(disc, name); ok {
 			found = append(found, p)
 		}
-		return nil
-	})
+	}
 	return found
 }
 
@@ -53,6 +53,9 @@ var (
 // readINF reads what Setup needs of an INF. autorun.inf and its like, which
 // have no [Version] with a class, are no drivers.
 func readINF(disc Disc, name string) (DriverPackage, bool) {
+	if !strings.EqualFold(path.Ext(name), ".inf") {
+		return DriverPackage{}, false
+	}
 	raw, err := fs.ReadFile(disc.FS, name)
 	if err != nil {
 		return DriverPackage{}, false

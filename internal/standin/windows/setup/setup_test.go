@@ -53,16 +53,16 @@ func newScene() *scene {
 		}
 		s.machine.Medium.Images = append(s.machine.Medium.Images, image)
 	}
-	addDriver(s.answers, "drivers/viostor", "viostor", "SCSIAdapter", "1042")
-	addDriver(s.answers, "drivers/vioscsi", "vioscsi", "SCSIAdapter", "1048")
+	addDriver(s.answers, "drivers/viostor", "viostor", "1042")
+	addDriver(s.answers, "drivers/vioscsi", "vioscsi", "1048")
 	return s
 }
 
-func addDriver(disc fstest.MapFS, folder, name, class, device string) {
+func addDriver(disc fstest.MapFS, folder, name, device string) {
 	disc[folder+"/"+name+".inf"] = &fstest.MapFile{Data: fmt.Appendf(nil,
-		"[Version]\r\nClass=%s\r\n[SourceDisksFiles]\r\n%s.sys=1,,\r\n[Models.NTamd64]\r\n"+
+		"[Version]\r\nClass=SCSIAdapter\r\n[SourceDisksFiles]\r\n%s.sys=1,,\r\n[Models.NTamd64]\r\n"+
 			"%%d%%=Inst, PCI\\VEN_1AF4&DEV_%s&SUBSYS_00021AF4&REV_00 ; a comment\r\n[Inst.Services]\r\nAddService=%s,2,Svc\r\n",
-		class, name, device, name)}
+		name, device, name)}
 	disc[folder+"/"+name+".sys"] = &fstest.MapFile{}
 }
 
@@ -115,7 +115,7 @@ func TestSetupSucceeds(t *testing.T) {
 			edit(`<PathAndCredentials wcm:action="add" wcm:keyValue="1"><Path>D:\drivers</Path></PathAndCredentials>`, "")(s)
 		},
 		"old Setup, incomplete package twice": func(s *scene) {
-			addDriver(s.answers, "drivers/old/viostor", "viostor", "SCSIAdapter", "1042")
+			addDriver(s.answers, "drivers/old/viostor", "viostor", "1042")
 			delete(s.answers, "drivers/old/viostor/viostor.sys")
 		},
 	} {
@@ -287,7 +287,7 @@ func TestSetupStops(t *testing.T) {
 		// Setup of 24H2 and Server 2025.
 		"2025: driver on two discs": {func(s *scene) {
 			server2025(s)
-			addDriver(s.install, "$WinPEDriver$/viostor", "viostor", "SCSIAdapter", "1042")
+			addDriver(s.install, "$WinPEDriver$/viostor", "viostor", "1042")
 		}, "driver-install", "windowsPE", "0x80070103"},
 		"2025: driver also in DriverPaths": {func(s *scene) {
 			server2025(s)

@@ -192,6 +192,23 @@ func (vm *VM) WaitBeacon(t testing.TB, said string, limit time.Duration) {
 	vm.wait(t, "beacon "+said, limit, func() bool { return strings.Contains(vm.Console(), "wintemplate: "+said) })
 }
 
+// WaitConsole waits for a text on COM1.
+func (vm *VM) WaitConsole(t testing.TB, text string, limit time.Duration) {
+	t.Helper()
+	vm.wait(t, text, limit, func() bool { return strings.Contains(vm.Console(), text) })
+}
+
+// Running says whether the machine has power.
+func (vm *VM) Running() bool {
+	select {
+	case err := <-vm.ended:
+		vm.ended <- err
+		return false
+	default:
+		return true
+	}
+}
+
 // WaitScreen waits for a screen and returns its line in the log.
 func (vm *VM) WaitScreen(t testing.TB, id string, limit time.Duration) string {
 	t.Helper()

@@ -17,15 +17,15 @@ import (
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
-	if err := run(ctx, os.Args[1:]); err != nil {
+	if err := run(os.Args[1:]); err != nil {
 		fmt.Fprintln(os.Stderr, "standin-media:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, args []string) error {
+func run(args []string) error {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
 	flags := flag.NewFlagSet("standin-media", flag.ContinueOnError)
 	out := flags.String("out", "", "directory for install.iso, virtio-win.iso and CloudbaseInitSetup_x64.msi")
 	product := flags.String("product", string(discs.Server2022), "Windows Server release to imitate: 2022 or 2025")
