@@ -11,9 +11,9 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/wintemplate/packer-plugin-wintemplate/internal/fat"
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/media/authenticode"
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/media/eltorito"
-	"github.com/wintemplate/packer-plugin-wintemplate/internal/media/fat"
 )
 
 // bootDir holds the images that oscdimg puts into the boot catalogue.

@@ -83,15 +83,20 @@ func TestFirmwareBoots(t *testing.T) {
 			if err := edit.Rebuild(context.Background(), rebuilt); err != nil {
 				t.Fatal(err)
 			}
-			for _, c := range []struct{ firmware, disc, format, want string }{
-				{"OVMF", path, "raw", "PROMPT"},
+			cases := []struct{ firmware, disc, format, want string }{
 				{"OVMF", quiet, "qcow2", "NOPROMPT"},
-				{"OVMF", patched, "qcow2", "NOPROMPT"},
-				{"OVMF", rebuilt, "raw", "NOPROMPT"},
-				{"SeaBIOS", path, "raw", "BIOS"},
 				{"SeaBIOS", patched, "qcow2", "BIOS"},
-				{"SeaBIOS", rebuilt, "raw", "BIOS"},
-			} {
+			}
+			if name == "as Microsoft's" {
+				cases = append(cases, []struct{ firmware, disc, format, want string }{
+					{"OVMF", path, "raw", "PROMPT"},
+					{"OVMF", patched, "qcow2", "NOPROMPT"},
+					{"OVMF", rebuilt, "raw", "NOPROMPT"},
+					{"SeaBIOS", path, "raw", "BIOS"},
+					{"SeaBIOS", rebuilt, "raw", "BIOS"},
+				}...)
+			}
+			for _, c := range cases {
 				if got := boots(t, c.firmware, c.disc, c.format); got != c.want {
 					t.Errorf("%s with %s: %q, want %q", c.firmware, filepath.Base(c.disc), got, c.want)
 				}
