@@ -29,7 +29,7 @@ func Autounattend(a Answers) ([]byte, error) {
 	}
 	for i, fragment := range a.Fragments {
 		if err := doc.merge(fragment); err != nil {
-			return nil, fmt.Errorf("answer_file_fragments[%d]: %w", i, err)
+			return nil, fmt.Errorf("answer_file_fragment[%d]: %w", i, err)
 		}
 	}
 	return encode(doc.root)

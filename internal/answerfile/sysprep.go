@@ -85,7 +85,7 @@ func (a SysprepAnswers) Validate() error {
 		p.check(checkAccountName("account", a.Account, ""))
 	}
 	for i, fragment := range a.Fragments {
-		field := fmt.Sprintf("answer_file_fragments[%d]", i)
+		field := fmt.Sprintf("answer_file_fragment[%d]", i)
 		root, err := parse(fragment)
 		if err != nil {
 			p.add(field, "%v", err)
@@ -139,7 +139,7 @@ func Unattend(a SysprepAnswers) ([]byte, error) {
 	}
 	for i, fragment := range a.Fragments {
 		if err := doc.merge(fragment); err != nil {
-			return nil, fmt.Errorf("answer_file_fragments[%d]: %w", i, err)
+			return nil, fmt.Errorf("answer_file_fragment[%d]: %w", i, err)
 		}
 	}
 	return encode(doc.root)

@@ -86,7 +86,7 @@ func (a Answers) ValidateWishes() error {
 	a.validateCommands(&p)
 	for i, fragment := range a.Fragments {
 		if _, err := parse(fragment); err != nil {
-			p.add(fmt.Sprintf("answer_file_fragments[%d]", i), "%v", err)
+			p.add(fmt.Sprintf("answer_file_fragment[%d]", i), "%v", err)
 		}
 	}
 	return p.err()
@@ -271,7 +271,7 @@ func checkText(field, text string) error {
 
 func (a Answers) validateFragments(p *problems) {
 	for i, fragment := range a.Fragments {
-		field := fmt.Sprintf("answer_file_fragments[%d]", i)
+		field := fmt.Sprintf("answer_file_fragment[%d]", i)
 		root, err := parse(fragment)
 		if err != nil {
 			p.add(field, "%v", err)

@@ -26,7 +26,7 @@ func TestValidateNamesEverythingAtOnce(t *testing.T) {
 		"product", "firmware", "install_method", "image_index", "architecture", "channel", "language", "setup_language", "user_locale",
 		"input_locale", "time_zone", "computer_name", "full_name", "organization", "product_key", "kms_host", "administrator_password",
 		"build_account", "local_account[0].name", "local_account[0].password", "local_account[1].password", "firewall_groups", "display",
-		"proxy.server", "proxy", "specialize_commands[0]", "first_logon_commands[0]", "answer_file_fragments[0]", "answer_file_fragments[1]",
+		"proxy.server", "proxy", "specialize_commands[0]", "first_logon_commands[0]", "answer_file_fragment[0]", "answer_file_fragment[1]",
 	} {
 		if !strings.Contains("\n"+err.Error(), "\n"+field+":") {
 			t.Errorf("%s is not named", field)
@@ -37,7 +37,7 @@ func TestValidateNamesEverythingAtOnce(t *testing.T) {
 	for _, field := range []string{
 		"firmware", "install_method", "language", "user_locale", "input_locale", "time_zone", "computer_name", "full_name", "organization",
 		"product_key", "kms_host", "local_account[0].name", "local_account[1].password", "firewall_groups", "display", "proxy.server",
-		"specialize_commands[0]", "first_logon_commands[0]", "answer_file_fragments[0]",
+		"specialize_commands[0]", "first_logon_commands[0]", "answer_file_fragment[0]",
 	} {
 		if !strings.Contains("\n"+wishes.Error(), "\n"+field+":") {
 			t.Errorf("%s is not named among the wishes", field)
@@ -190,7 +190,7 @@ func TestSysprepAnswersValidate(t *testing.T) {
 		{"kms", SysprepAnswers{Product: server, Language: "en-US", KMSHost: "a b"}, "kms_host"},
 		{"input", SysprepAnswers{Product: server, Language: "en-US", InputLocale: "x:y"}, "input_locale"},
 		{"owner", SysprepAnswers{Product: server, Language: "en-US", FullName: "a\tb"}, "full_name"},
-		{"fragment", SysprepAnswers{Product: server, Language: "en-US", Fragments: [][]byte{[]byte("x")}}, "answer_file_fragments[0]"},
+		{"fragment", SysprepAnswers{Product: server, Language: "en-US", Fragments: [][]byte{[]byte("x")}}, "answer_file_fragment[0]"},
 		{"architecture", SysprepAnswers{Product: server, Language: "en-US", Architecture: "arm64"}, "architecture"},
 	}
 	for _, test := range tests {

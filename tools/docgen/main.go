@@ -128,6 +128,9 @@ func typeName(e ast.Expr) string {
 		}
 		return typeName(t.X)
 	case *ast.ArrayType:
+		if id, ok := t.Elt.(*ast.Ident); ok && id.IsExported() {
+			return "block, any number"
+		}
 		return "list of " + typeName(t.Elt)
 	case *ast.MapType:
 		return "map of " + typeName(t.Value)
