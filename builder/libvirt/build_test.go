@@ -332,6 +332,41 @@ func TestSilentGuestIsBuiltAllTheSame(t *testing.T) {
 	}
 }
 
+// TestRetryAfterAFailBeacon: the user mends something in the guest and answers
+// "retry"; the failure that was told is not told again.
+func TestRetryAfterAFailBeacon(t *testing.T) {
+	b := newBench(t, nil)
+	b.builder.config.PackerOnError = "ask"
+	b.ui.TTY = answers{"r"}
+	fail := beacon.Event{Stage: beacon.BootstrapDrivers, State: beacon.Fail, Text: "MSI exit code 1603"}
+	b.said["Resume"] = append(b.said["Resume"], fail.String())
+	b.at["Resume"] = func() { time.Sleep(5 * time.Millisecond) }
+	b.said["SetLink"] = nil
+	b.fail["Lease"] = &libvirtapi.Error{Kind: libvirtapi.ErrNotFound}
+	b.at["Destroy"] = func() { b.t.Error("the machine was ended between two tries of a step") }
+	go func() {
+		for !strings.Contains(b.ui.String(), "retry step") {
+			time.Sleep(time.Millisecond)
+		}
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		delete(b.fail, "Lease")
+		delete(b.at, "Destroy")
+	}()
+	if _, err := b.build(t.Context()); err != nil {
+		t.Fatalf("%v\n%s", err, b.ui)
+	}
+	if n := strings.Count(b.ui.String(), "1603"); n < 2 {
+		t.Errorf("the failure is said %d times:\n%s", n, b.ui)
+	}
+}
+
+// answers is a terminal at which one line is always typed.
+type answers struct{ line string }
+
+func (a answers) ReadString() (string, error) { return a.line, nil }
+func (answers) Close() error                  { return nil }
+
 func TestPreflight(t *testing.T) {
 	for name, c := range map[string]struct {
 		fields map[string]any

@@ -142,6 +142,18 @@ func (s guestState) trouble() error {
 	return nil
 }
 
+// trouble is the state's, once: a step that -on-error=ask runs again waits for
+// what the guest does next, not for the failure that was told already.
+func (g *guestLog) trouble(s guestState) error {
+	err := s.trouble()
+	if err != nil && s.Failed != nil {
+		g.mu.Lock()
+		g.state.Failed = nil
+		g.mu.Unlock()
+	}
+	return err
+}
+
 // lastHeard says how far the guest came, for an error.
 func (s guestState) lastHeard() string {
 	if s.Last == nil {

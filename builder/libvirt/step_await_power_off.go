@@ -46,7 +46,7 @@ func (s *stepAwaitPowerOff) Do(ctx context.Context, bag multistep.StateBag) erro
 			log.show("Windows has powered the machine off")
 			break
 		}
-		if err := state.trouble(); err != nil {
+		if err := log.trouble(state); err != nil {
 			return err
 		}
 		select {

@@ -49,7 +49,7 @@ func (s *stepConnectGuest) Do(ctx context.Context, bag multistep.StateBag) error
 	go func() {
 		for {
 			state, changed := log.Now()
-			if err := state.trouble(); err != nil {
+			if err := log.trouble(state); err != nil {
 				lost(err)
 				return
 			}

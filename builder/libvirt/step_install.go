@@ -109,7 +109,7 @@ func (s *stepInstall) awaitFirstLogon(ctx context.Context, log *guestLog, patien
 	defer alive.Stop()
 	for {
 		state, changed := log.Now()
-		if err := state.trouble(); err != nil {
+		if err := log.trouble(state); err != nil {
 			return err
 		}
 		if firstLogonReached(state) {
@@ -178,7 +178,7 @@ func (s *stepInstall) awaitWinRM(ctx context.Context, bag multistep.StateBag, lo
 	known := ""
 	for {
 		state, changed := log.Now()
-		if err := state.trouble(); err != nil {
+		if err := log.trouble(state); err != nil {
 			return "", err
 		}
 		lease, err := host.Lease(ctx, s.config.Network, plan.ID.MAC)
