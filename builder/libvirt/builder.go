@@ -165,7 +165,10 @@ func outcome(bag multistep.StateBag) (*Artifact, error) {
 
 // registerSecrets tells internal/redact what must never be shown.
 func (c *Config) registerSecrets() {
-	secrets := []string{c.Comm.WinRMPassword, c.Comm.SSHPassword, c.ProductKey}
+	secrets := append(c.secrets(), c.Comm.WinRMPassword, c.Comm.SSHPassword, c.ProductKey, c.Proxy.password())
+	for _, account := range c.LocalAccounts {
+		secrets = append(secrets, account.Password)
+	}
 	for _, source := range append(append([]string{c.DriversISOURL}, c.ISOUrls...), c.Payload...) {
 		if u, err := url.Parse(source); err == nil && u.User != nil {
 			password, _ := u.User.Password()

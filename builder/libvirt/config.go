@@ -1,4 +1,4 @@
-//go:generate packer-sdc mapstructure-to-hcl2 -type Config
+//go:generate packer-sdc mapstructure-to-hcl2 -type Config,LocalAccount,RemoteDesktop,Proxy,Fragment
 
 package libvirt
 
@@ -22,16 +22,17 @@ const BuilderID = "wintemplate.libvirt"
 type Config struct {
 	common.PackerConfig `mapstructure:",squash"`
 
-	MediaConfig    `mapstructure:",squash"`
-	DriversConfig  `mapstructure:",squash"`
-	PayloadConfig  `mapstructure:",squash"`
-	WindowsConfig  `mapstructure:",squash"`
-	MachineConfig  `mapstructure:",squash"`
-	HostConfig     `mapstructure:",squash"`
-	InstallConfig  `mapstructure:",squash"`
-	GuestConfig    `mapstructure:",squash"`
-	ShutdownConfig `mapstructure:",squash"`
-	OutputConfig   `mapstructure:",squash"`
+	MediaConfig      `mapstructure:",squash"`
+	DriversConfig    `mapstructure:",squash"`
+	PayloadConfig    `mapstructure:",squash"`
+	WindowsConfig    `mapstructure:",squash"`
+	AnswerFileConfig `mapstructure:",squash"`
+	MachineConfig    `mapstructure:",squash"`
+	HostConfig       `mapstructure:",squash"`
+	InstallConfig    `mapstructure:",squash"`
+	GuestConfig      `mapstructure:",squash"`
+	ShutdownConfig   `mapstructure:",squash"`
+	OutputConfig     `mapstructure:",squash"`
 
 	ctx interpolate.Context
 }
@@ -39,8 +40,8 @@ type Config struct {
 // ConfigSpec tells Packer the fields of the source block.
 func (b *Builder) ConfigSpec() hcldec.ObjectSpec { return b.config.FlatMapstructure().HCL2Spec() }
 
-// Prepare decodes and checks the template. It reads nothing but the template,
-// and reports every wrong field at once.
+// Prepare decodes and checks the template. It reads nothing but the template
+// and the answer files that it names, and reports every wrong field at once.
 func (c *Config) Prepare(raws ...any) (warnings []string, err error) {
 	decodeErr := config.Decode(c, &config.DecodeOpts{
 		PluginType:         BuilderID,
@@ -63,6 +64,8 @@ func (c *Config) Prepare(raws ...any) (warnings []string, err error) {
 	section(driverErrs)
 	section(c.PayloadConfig.Prepare())
 	section(c.WindowsConfig.Prepare())
+	section(c.AnswerFileConfig.Prepare(&c.Comm)) // before the communicator's defaults
+	section(c.checkWishes())
 	section(c.MachineConfig.Prepare(c.PackerBuildName))
 	section(c.HostConfig.Prepare())
 	section(c.InstallConfig.Prepare())
@@ -112,12 +115,28 @@ func oneOf(field, value string, allowed ...string) error {
 
 // known refuses values that are still unknown when the build runs.
 func (c *Config) known() error {
-	var errs []error
-	for field, value := range map[string]string{
+	fields := map[string]string{
 		"edition": c.Edition, "image_name": c.ImageName, "language": c.Language,
 		"firmware": c.Firmware, "disk_size": c.DiskSize, "disk_bus": c.DiskBus,
 		"vm_name": c.VMName, "output_directory": c.OutputDir,
-	} {
+		"time_zone": c.TimeZone, "setup_language": c.SetupLanguage, "user_locale": c.UserLocale,
+		"input_locale": c.InputLocale, "computer_name": c.ComputerName, "full_name": c.FullName,
+		"organization": c.Organization, "product_key": c.ProductKey, "kms_host": c.KMSHost,
+		"display": c.Display, "firewall": c.Firewall, "install_method": c.InstallMethod,
+		"answer_file": c.AnswerFile, "first_logon_commands": strings.Join(c.FirstLogonCommands, ""),
+		"firewall_groups": strings.Join(c.FirewallGroups, ""),
+	}
+	for i, account := range c.LocalAccounts {
+		fields[fmt.Sprintf("local_account[%d]", i)] = account.Name + account.Password + account.DisplayName + account.Description
+	}
+	for i, f := range c.Fragments {
+		fields[fmt.Sprintf("answer_file_fragment[%d]", i)] = f.Path + f.Content
+	}
+	if c.Proxy != nil {
+		fields["proxy"] = c.Proxy.Server + strings.Join(c.Proxy.Bypass, "")
+	}
+	var errs []error
+	for field, value := range fields {
 		if unknown(value) {
 			errs = append(errs, fmt.Errorf("%s: its value was not known when the build started", field))
 		}

@@ -10,92 +10,109 @@ import (
 // FlatConfig is an auto-generated flat version of Config.
 // Where the contents of a field with a `mapstructure:,squash` tag are bubbled up.
 type FlatConfig struct {
-	PackerBuildName           *string           `mapstructure:"packer_build_name" cty:"packer_build_name" hcl:"packer_build_name"`
-	PackerBuilderType         *string           `mapstructure:"packer_builder_type" cty:"packer_builder_type" hcl:"packer_builder_type"`
-	PackerCoreVersion         *string           `mapstructure:"packer_core_version" cty:"packer_core_version" hcl:"packer_core_version"`
-	PackerDebug               *bool             `mapstructure:"packer_debug" cty:"packer_debug" hcl:"packer_debug"`
-	PackerForce               *bool             `mapstructure:"packer_force" cty:"packer_force" hcl:"packer_force"`
-	PackerOnError             *string           `mapstructure:"packer_on_error" cty:"packer_on_error" hcl:"packer_on_error"`
-	PackerUserVars            map[string]string `mapstructure:"packer_user_variables" cty:"packer_user_variables" hcl:"packer_user_variables"`
-	PackerSensitiveVars       []string          `mapstructure:"packer_sensitive_variables" cty:"packer_sensitive_variables" hcl:"packer_sensitive_variables"`
-	ISOChecksum               *string           `mapstructure:"iso_checksum" required:"true" cty:"iso_checksum" hcl:"iso_checksum"`
-	RawSingleISOUrl           *string           `mapstructure:"iso_url" required:"true" cty:"iso_url" hcl:"iso_url"`
-	ISOUrls                   []string          `mapstructure:"iso_urls" cty:"iso_urls" hcl:"iso_urls"`
-	TargetPath                *string           `mapstructure:"iso_target_path" cty:"iso_target_path" hcl:"iso_target_path"`
-	TargetExtension           *string           `mapstructure:"iso_target_extension" cty:"iso_target_extension" hcl:"iso_target_extension"`
-	Edition                   *string           `mapstructure:"edition" cty:"edition" hcl:"edition"`
-	ImageName                 *string           `mapstructure:"image_name" cty:"image_name" hcl:"image_name"`
-	ImageIndex                *int              `mapstructure:"image_index" cty:"image_index" hcl:"image_index"`
-	Language                  *string           `mapstructure:"language" cty:"language" hcl:"language"`
-	DriversISOURL             *string           `mapstructure:"drivers_iso_url" required:"true" cty:"drivers_iso_url" hcl:"drivers_iso_url"`
-	DriversISOChecksum        *string           `mapstructure:"drivers_iso_checksum" cty:"drivers_iso_checksum" hcl:"drivers_iso_checksum"`
-	Payload                   []string          `mapstructure:"payload" cty:"payload" hcl:"payload"`
-	TimeZone                  *string           `mapstructure:"time_zone" cty:"time_zone" hcl:"time_zone"`
-	ComputerName              *string           `mapstructure:"computer_name" cty:"computer_name" hcl:"computer_name"`
-	ProductKey                *string           `mapstructure:"product_key" cty:"product_key" hcl:"product_key"`
-	VMName                    *string           `mapstructure:"vm_name" cty:"vm_name" hcl:"vm_name"`
-	Firmware                  *string           `mapstructure:"firmware" cty:"firmware" hcl:"firmware"`
-	DiskSize                  *string           `mapstructure:"disk_size" cty:"disk_size" hcl:"disk_size"`
-	DiskBus                   *string           `mapstructure:"disk_bus" cty:"disk_bus" hcl:"disk_bus"`
-	CPUs                      *int              `mapstructure:"cpus" cty:"cpus" hcl:"cpus"`
-	Memory                    *int              `mapstructure:"memory" cty:"memory" hcl:"memory"`
-	Accelerator               *string           `mapstructure:"accelerator" cty:"accelerator" hcl:"accelerator"`
-	LibvirtURI                *string           `mapstructure:"libvirt_uri" cty:"libvirt_uri" hcl:"libvirt_uri"`
-	StoragePool               *string           `mapstructure:"storage_pool" cty:"storage_pool" hcl:"storage_pool"`
-	Network                   *string           `mapstructure:"network" cty:"network" hcl:"network"`
-	InstallTimeout            *string           `mapstructure:"install_timeout" cty:"install_timeout" hcl:"install_timeout"`
-	Type                      *string           `mapstructure:"communicator" cty:"communicator" hcl:"communicator"`
-	PauseBeforeConnect        *string           `mapstructure:"pause_before_connecting" cty:"pause_before_connecting" hcl:"pause_before_connecting"`
-	SSHHost                   *string           `mapstructure:"ssh_host" cty:"ssh_host" hcl:"ssh_host"`
-	SSHPort                   *int              `mapstructure:"ssh_port" cty:"ssh_port" hcl:"ssh_port"`
-	SSHUsername               *string           `mapstructure:"ssh_username" cty:"ssh_username" hcl:"ssh_username"`
-	SSHPassword               *string           `mapstructure:"ssh_password" cty:"ssh_password" hcl:"ssh_password"`
-	SSHKeyPairName            *string           `mapstructure:"ssh_keypair_name" undocumented:"true" cty:"ssh_keypair_name" hcl:"ssh_keypair_name"`
-	SSHTemporaryKeyPairName   *string           `mapstructure:"temporary_key_pair_name" undocumented:"true" cty:"temporary_key_pair_name" hcl:"temporary_key_pair_name"`
-	SSHTemporaryKeyPairType   *string           `mapstructure:"temporary_key_pair_type" cty:"temporary_key_pair_type" hcl:"temporary_key_pair_type"`
-	SSHTemporaryKeyPairBits   *int              `mapstructure:"temporary_key_pair_bits" cty:"temporary_key_pair_bits" hcl:"temporary_key_pair_bits"`
-	SSHCiphers                []string          `mapstructure:"ssh_ciphers" cty:"ssh_ciphers" hcl:"ssh_ciphers"`
-	SSHClearAuthorizedKeys    *bool             `mapstructure:"ssh_clear_authorized_keys" cty:"ssh_clear_authorized_keys" hcl:"ssh_clear_authorized_keys"`
-	SSHKEXAlgos               []string          `mapstructure:"ssh_key_exchange_algorithms" cty:"ssh_key_exchange_algorithms" hcl:"ssh_key_exchange_algorithms"`
-	SSHPrivateKeyFile         *string           `mapstructure:"ssh_private_key_file" undocumented:"true" cty:"ssh_private_key_file" hcl:"ssh_private_key_file"`
-	SSHCertificateFile        *string           `mapstructure:"ssh_certificate_file" cty:"ssh_certificate_file" hcl:"ssh_certificate_file"`
-	SSHPty                    *bool             `mapstructure:"ssh_pty" cty:"ssh_pty" hcl:"ssh_pty"`
-	SSHTimeout                *string           `mapstructure:"ssh_timeout" cty:"ssh_timeout" hcl:"ssh_timeout"`
-	SSHWaitTimeout            *string           `mapstructure:"ssh_wait_timeout" undocumented:"true" cty:"ssh_wait_timeout" hcl:"ssh_wait_timeout"`
-	SSHAgentAuth              *bool             `mapstructure:"ssh_agent_auth" undocumented:"true" cty:"ssh_agent_auth" hcl:"ssh_agent_auth"`
-	SSHDisableAgentForwarding *bool             `mapstructure:"ssh_disable_agent_forwarding" cty:"ssh_disable_agent_forwarding" hcl:"ssh_disable_agent_forwarding"`
-	SSHHandshakeAttempts      *int              `mapstructure:"ssh_handshake_attempts" cty:"ssh_handshake_attempts" hcl:"ssh_handshake_attempts"`
-	SSHBastionHost            *string           `mapstructure:"ssh_bastion_host" cty:"ssh_bastion_host" hcl:"ssh_bastion_host"`
-	SSHBastionPort            *int              `mapstructure:"ssh_bastion_port" cty:"ssh_bastion_port" hcl:"ssh_bastion_port"`
-	SSHBastionAgentAuth       *bool             `mapstructure:"ssh_bastion_agent_auth" cty:"ssh_bastion_agent_auth" hcl:"ssh_bastion_agent_auth"`
-	SSHBastionUsername        *string           `mapstructure:"ssh_bastion_username" cty:"ssh_bastion_username" hcl:"ssh_bastion_username"`
-	SSHBastionPassword        *string           `mapstructure:"ssh_bastion_password" cty:"ssh_bastion_password" hcl:"ssh_bastion_password"`
-	SSHBastionInteractive     *bool             `mapstructure:"ssh_bastion_interactive" cty:"ssh_bastion_interactive" hcl:"ssh_bastion_interactive"`
-	SSHBastionPrivateKeyFile  *string           `mapstructure:"ssh_bastion_private_key_file" cty:"ssh_bastion_private_key_file" hcl:"ssh_bastion_private_key_file"`
-	SSHBastionCertificateFile *string           `mapstructure:"ssh_bastion_certificate_file" cty:"ssh_bastion_certificate_file" hcl:"ssh_bastion_certificate_file"`
-	SSHFileTransferMethod     *string           `mapstructure:"ssh_file_transfer_method" cty:"ssh_file_transfer_method" hcl:"ssh_file_transfer_method"`
-	SSHProxyHost              *string           `mapstructure:"ssh_proxy_host" cty:"ssh_proxy_host" hcl:"ssh_proxy_host"`
-	SSHProxyPort              *int              `mapstructure:"ssh_proxy_port" cty:"ssh_proxy_port" hcl:"ssh_proxy_port"`
-	SSHProxyUsername          *string           `mapstructure:"ssh_proxy_username" cty:"ssh_proxy_username" hcl:"ssh_proxy_username"`
-	SSHProxyPassword          *string           `mapstructure:"ssh_proxy_password" cty:"ssh_proxy_password" hcl:"ssh_proxy_password"`
-	SSHKeepAliveInterval      *string           `mapstructure:"ssh_keep_alive_interval" cty:"ssh_keep_alive_interval" hcl:"ssh_keep_alive_interval"`
-	SSHReadWriteTimeout       *string           `mapstructure:"ssh_read_write_timeout" cty:"ssh_read_write_timeout" hcl:"ssh_read_write_timeout"`
-	SSHRemoteTunnels          []string          `mapstructure:"ssh_remote_tunnels" cty:"ssh_remote_tunnels" hcl:"ssh_remote_tunnels"`
-	SSHLocalTunnels           []string          `mapstructure:"ssh_local_tunnels" cty:"ssh_local_tunnels" hcl:"ssh_local_tunnels"`
-	SSHPublicKey              []byte            `mapstructure:"ssh_public_key" undocumented:"true" cty:"ssh_public_key" hcl:"ssh_public_key"`
-	SSHPrivateKey             []byte            `mapstructure:"ssh_private_key" undocumented:"true" cty:"ssh_private_key" hcl:"ssh_private_key"`
-	WinRMUser                 *string           `mapstructure:"winrm_username" cty:"winrm_username" hcl:"winrm_username"`
-	WinRMPassword             *string           `mapstructure:"winrm_password" cty:"winrm_password" hcl:"winrm_password"`
-	WinRMHost                 *string           `mapstructure:"winrm_host" cty:"winrm_host" hcl:"winrm_host"`
-	WinRMNoProxy              *bool             `mapstructure:"winrm_no_proxy" cty:"winrm_no_proxy" hcl:"winrm_no_proxy"`
-	WinRMPort                 *int              `mapstructure:"winrm_port" cty:"winrm_port" hcl:"winrm_port"`
-	WinRMTimeout              *string           `mapstructure:"winrm_timeout" cty:"winrm_timeout" hcl:"winrm_timeout"`
-	WinRMUseSSL               *bool             `mapstructure:"winrm_use_ssl" cty:"winrm_use_ssl" hcl:"winrm_use_ssl"`
-	WinRMInsecure             *bool             `mapstructure:"winrm_insecure" cty:"winrm_insecure" hcl:"winrm_insecure"`
-	WinRMUseNTLM              *bool             `mapstructure:"winrm_use_ntlm" cty:"winrm_use_ntlm" hcl:"winrm_use_ntlm"`
-	ShutdownTimeout           *string           `mapstructure:"shutdown_timeout" cty:"shutdown_timeout" hcl:"shutdown_timeout"`
-	OutputDir                 *string           `mapstructure:"output_directory" cty:"output_directory" hcl:"output_directory"`
-	KeepArtifact              *bool             `mapstructure:"keep_artifact" cty:"keep_artifact" hcl:"keep_artifact"`
+	PackerBuildName           *string            `mapstructure:"packer_build_name" cty:"packer_build_name" hcl:"packer_build_name"`
+	PackerBuilderType         *string            `mapstructure:"packer_builder_type" cty:"packer_builder_type" hcl:"packer_builder_type"`
+	PackerCoreVersion         *string            `mapstructure:"packer_core_version" cty:"packer_core_version" hcl:"packer_core_version"`
+	PackerDebug               *bool              `mapstructure:"packer_debug" cty:"packer_debug" hcl:"packer_debug"`
+	PackerForce               *bool              `mapstructure:"packer_force" cty:"packer_force" hcl:"packer_force"`
+	PackerOnError             *string            `mapstructure:"packer_on_error" cty:"packer_on_error" hcl:"packer_on_error"`
+	PackerUserVars            map[string]string  `mapstructure:"packer_user_variables" cty:"packer_user_variables" hcl:"packer_user_variables"`
+	PackerSensitiveVars       []string           `mapstructure:"packer_sensitive_variables" cty:"packer_sensitive_variables" hcl:"packer_sensitive_variables"`
+	ISOChecksum               *string            `mapstructure:"iso_checksum" required:"true" cty:"iso_checksum" hcl:"iso_checksum"`
+	RawSingleISOUrl           *string            `mapstructure:"iso_url" required:"true" cty:"iso_url" hcl:"iso_url"`
+	ISOUrls                   []string           `mapstructure:"iso_urls" cty:"iso_urls" hcl:"iso_urls"`
+	TargetPath                *string            `mapstructure:"iso_target_path" cty:"iso_target_path" hcl:"iso_target_path"`
+	TargetExtension           *string            `mapstructure:"iso_target_extension" cty:"iso_target_extension" hcl:"iso_target_extension"`
+	Edition                   *string            `mapstructure:"edition" cty:"edition" hcl:"edition"`
+	ImageName                 *string            `mapstructure:"image_name" cty:"image_name" hcl:"image_name"`
+	ImageIndex                *int               `mapstructure:"image_index" cty:"image_index" hcl:"image_index"`
+	Language                  *string            `mapstructure:"language" cty:"language" hcl:"language"`
+	DriversISOURL             *string            `mapstructure:"drivers_iso_url" required:"true" cty:"drivers_iso_url" hcl:"drivers_iso_url"`
+	DriversISOChecksum        *string            `mapstructure:"drivers_iso_checksum" cty:"drivers_iso_checksum" hcl:"drivers_iso_checksum"`
+	Payload                   []string           `mapstructure:"payload" cty:"payload" hcl:"payload"`
+	TimeZone                  *string            `mapstructure:"time_zone" cty:"time_zone" hcl:"time_zone"`
+	SetupLanguage             *string            `mapstructure:"setup_language" cty:"setup_language" hcl:"setup_language"`
+	UserLocale                *string            `mapstructure:"user_locale" cty:"user_locale" hcl:"user_locale"`
+	InputLocale               *string            `mapstructure:"input_locale" cty:"input_locale" hcl:"input_locale"`
+	ComputerName              *string            `mapstructure:"computer_name" cty:"computer_name" hcl:"computer_name"`
+	FullName                  *string            `mapstructure:"full_name" cty:"full_name" hcl:"full_name"`
+	Organization              *string            `mapstructure:"organization" cty:"organization" hcl:"organization"`
+	ProductKey                *string            `mapstructure:"product_key" cty:"product_key" hcl:"product_key"`
+	KMSHost                   *string            `mapstructure:"kms_host" cty:"kms_host" hcl:"kms_host"`
+	Display                   *string            `mapstructure:"display" cty:"display" hcl:"display"`
+	FirstLogonCommands        []string           `mapstructure:"first_logon_commands" cty:"first_logon_commands" hcl:"first_logon_commands"`
+	LocalAccounts             []FlatLocalAccount `mapstructure:"local_account" cty:"local_account" hcl:"local_account"`
+	RemoteDesktop             *FlatRemoteDesktop `mapstructure:"remote_desktop" cty:"remote_desktop" hcl:"remote_desktop"`
+	Firewall                  *string            `mapstructure:"firewall" cty:"firewall" hcl:"firewall"`
+	FirewallGroups            []string           `mapstructure:"firewall_groups" cty:"firewall_groups" hcl:"firewall_groups"`
+	Proxy                     *FlatProxy         `mapstructure:"proxy" cty:"proxy" hcl:"proxy"`
+	LabConfig                 *bool              `mapstructure:"lab_config" cty:"lab_config" hcl:"lab_config"`
+	InstallMethod             *string            `mapstructure:"install_method" cty:"install_method" hcl:"install_method"`
+	AnswerFile                *string            `mapstructure:"answer_file" cty:"answer_file" hcl:"answer_file"`
+	Fragments                 []FlatFragment     `mapstructure:"answer_file_fragment" cty:"answer_file_fragment" hcl:"answer_file_fragment"`
+	VMName                    *string            `mapstructure:"vm_name" cty:"vm_name" hcl:"vm_name"`
+	Firmware                  *string            `mapstructure:"firmware" cty:"firmware" hcl:"firmware"`
+	DiskSize                  *string            `mapstructure:"disk_size" cty:"disk_size" hcl:"disk_size"`
+	DiskBus                   *string            `mapstructure:"disk_bus" cty:"disk_bus" hcl:"disk_bus"`
+	CPUs                      *int               `mapstructure:"cpus" cty:"cpus" hcl:"cpus"`
+	Memory                    *int               `mapstructure:"memory" cty:"memory" hcl:"memory"`
+	Accelerator               *string            `mapstructure:"accelerator" cty:"accelerator" hcl:"accelerator"`
+	LibvirtURI                *string            `mapstructure:"libvirt_uri" cty:"libvirt_uri" hcl:"libvirt_uri"`
+	StoragePool               *string            `mapstructure:"storage_pool" cty:"storage_pool" hcl:"storage_pool"`
+	Network                   *string            `mapstructure:"network" cty:"network" hcl:"network"`
+	InstallTimeout            *string            `mapstructure:"install_timeout" cty:"install_timeout" hcl:"install_timeout"`
+	Type                      *string            `mapstructure:"communicator" cty:"communicator" hcl:"communicator"`
+	PauseBeforeConnect        *string            `mapstructure:"pause_before_connecting" cty:"pause_before_connecting" hcl:"pause_before_connecting"`
+	SSHHost                   *string            `mapstructure:"ssh_host" cty:"ssh_host" hcl:"ssh_host"`
+	SSHPort                   *int               `mapstructure:"ssh_port" cty:"ssh_port" hcl:"ssh_port"`
+	SSHUsername               *string            `mapstructure:"ssh_username" cty:"ssh_username" hcl:"ssh_username"`
+	SSHPassword               *string            `mapstructure:"ssh_password" cty:"ssh_password" hcl:"ssh_password"`
+	SSHKeyPairName            *string            `mapstructure:"ssh_keypair_name" undocumented:"true" cty:"ssh_keypair_name" hcl:"ssh_keypair_name"`
+	SSHTemporaryKeyPairName   *string            `mapstructure:"temporary_key_pair_name" undocumented:"true" cty:"temporary_key_pair_name" hcl:"temporary_key_pair_name"`
+	SSHTemporaryKeyPairType   *string            `mapstructure:"temporary_key_pair_type" cty:"temporary_key_pair_type" hcl:"temporary_key_pair_type"`
+	SSHTemporaryKeyPairBits   *int               `mapstructure:"temporary_key_pair_bits" cty:"temporary_key_pair_bits" hcl:"temporary_key_pair_bits"`
+	SSHCiphers                []string           `mapstructure:"ssh_ciphers" cty:"ssh_ciphers" hcl:"ssh_ciphers"`
+	SSHClearAuthorizedKeys    *bool              `mapstructure:"ssh_clear_authorized_keys" cty:"ssh_clear_authorized_keys" hcl:"ssh_clear_authorized_keys"`
+	SSHKEXAlgos               []string           `mapstructure:"ssh_key_exchange_algorithms" cty:"ssh_key_exchange_algorithms" hcl:"ssh_key_exchange_algorithms"`
+	SSHPrivateKeyFile         *string            `mapstructure:"ssh_private_key_file" undocumented:"true" cty:"ssh_private_key_file" hcl:"ssh_private_key_file"`
+	SSHCertificateFile        *string            `mapstructure:"ssh_certificate_file" cty:"ssh_certificate_file" hcl:"ssh_certificate_file"`
+	SSHPty                    *bool              `mapstructure:"ssh_pty" cty:"ssh_pty" hcl:"ssh_pty"`
+	SSHTimeout                *string            `mapstructure:"ssh_timeout" cty:"ssh_timeout" hcl:"ssh_timeout"`
+	SSHWaitTimeout            *string            `mapstructure:"ssh_wait_timeout" undocumented:"true" cty:"ssh_wait_timeout" hcl:"ssh_wait_timeout"`
+	SSHAgentAuth              *bool              `mapstructure:"ssh_agent_auth" undocumented:"true" cty:"ssh_agent_auth" hcl:"ssh_agent_auth"`
+	SSHDisableAgentForwarding *bool              `mapstructure:"ssh_disable_agent_forwarding" cty:"ssh_disable_agent_forwarding" hcl:"ssh_disable_agent_forwarding"`
+	SSHHandshakeAttempts      *int               `mapstructure:"ssh_handshake_attempts" cty:"ssh_handshake_attempts" hcl:"ssh_handshake_attempts"`
+	SSHBastionHost            *string            `mapstructure:"ssh_bastion_host" cty:"ssh_bastion_host" hcl:"ssh_bastion_host"`
+	SSHBastionPort            *int               `mapstructure:"ssh_bastion_port" cty:"ssh_bastion_port" hcl:"ssh_bastion_port"`
+	SSHBastionAgentAuth       *bool              `mapstructure:"ssh_bastion_agent_auth" cty:"ssh_bastion_agent_auth" hcl:"ssh_bastion_agent_auth"`
+	SSHBastionUsername        *string            `mapstructure:"ssh_bastion_username" cty:"ssh_bastion_username" hcl:"ssh_bastion_username"`
+	SSHBastionPassword        *string            `mapstructure:"ssh_bastion_password" cty:"ssh_bastion_password" hcl:"ssh_bastion_password"`
+	SSHBastionInteractive     *bool              `mapstructure:"ssh_bastion_interactive" cty:"ssh_bastion_interactive" hcl:"ssh_bastion_interactive"`
+	SSHBastionPrivateKeyFile  *string            `mapstructure:"ssh_bastion_private_key_file" cty:"ssh_bastion_private_key_file" hcl:"ssh_bastion_private_key_file"`
+	SSHBastionCertificateFile *string            `mapstructure:"ssh_bastion_certificate_file" cty:"ssh_bastion_certificate_file" hcl:"ssh_bastion_certificate_file"`
+	SSHFileTransferMethod     *string            `mapstructure:"ssh_file_transfer_method" cty:"ssh_file_transfer_method" hcl:"ssh_file_transfer_method"`
+	SSHProxyHost              *string            `mapstructure:"ssh_proxy_host" cty:"ssh_proxy_host" hcl:"ssh_proxy_host"`
+	SSHProxyPort              *int               `mapstructure:"ssh_proxy_port" cty:"ssh_proxy_port" hcl:"ssh_proxy_port"`
+	SSHProxyUsername          *string            `mapstructure:"ssh_proxy_username" cty:"ssh_proxy_username" hcl:"ssh_proxy_username"`
+	SSHProxyPassword          *string            `mapstructure:"ssh_proxy_password" cty:"ssh_proxy_password" hcl:"ssh_proxy_password"`
+	SSHKeepAliveInterval      *string            `mapstructure:"ssh_keep_alive_interval" cty:"ssh_keep_alive_interval" hcl:"ssh_keep_alive_interval"`
+	SSHReadWriteTimeout       *string            `mapstructure:"ssh_read_write_timeout" cty:"ssh_read_write_timeout" hcl:"ssh_read_write_timeout"`
+	SSHRemoteTunnels          []string           `mapstructure:"ssh_remote_tunnels" cty:"ssh_remote_tunnels" hcl:"ssh_remote_tunnels"`
+	SSHLocalTunnels           []string           `mapstructure:"ssh_local_tunnels" cty:"ssh_local_tunnels" hcl:"ssh_local_tunnels"`
+	SSHPublicKey              []byte             `mapstructure:"ssh_public_key" undocumented:"true" cty:"ssh_public_key" hcl:"ssh_public_key"`
+	SSHPrivateKey             []byte             `mapstructure:"ssh_private_key" undocumented:"true" cty:"ssh_private_key" hcl:"ssh_private_key"`
+	WinRMUser                 *string            `mapstructure:"winrm_username" cty:"winrm_username" hcl:"winrm_username"`
+	WinRMPassword             *string            `mapstructure:"winrm_password" cty:"winrm_password" hcl:"winrm_password"`
+	WinRMHost                 *string            `mapstructure:"winrm_host" cty:"winrm_host" hcl:"winrm_host"`
+	WinRMNoProxy              *bool              `mapstructure:"winrm_no_proxy" cty:"winrm_no_proxy" hcl:"winrm_no_proxy"`
+	WinRMPort                 *int               `mapstructure:"winrm_port" cty:"winrm_port" hcl:"winrm_port"`
+	WinRMTimeout              *string            `mapstructure:"winrm_timeout" cty:"winrm_timeout" hcl:"winrm_timeout"`
+	WinRMUseSSL               *bool              `mapstructure:"winrm_use_ssl" cty:"winrm_use_ssl" hcl:"winrm_use_ssl"`
+	WinRMInsecure             *bool              `mapstructure:"winrm_insecure" cty:"winrm_insecure" hcl:"winrm_insecure"`
+	WinRMUseNTLM              *bool              `mapstructure:"winrm_use_ntlm" cty:"winrm_use_ntlm" hcl:"winrm_use_ntlm"`
+	ShutdownTimeout           *string            `mapstructure:"shutdown_timeout" cty:"shutdown_timeout" hcl:"shutdown_timeout"`
+	OutputDir                 *string            `mapstructure:"output_directory" cty:"output_directory" hcl:"output_directory"`
+	KeepArtifact              *bool              `mapstructure:"keep_artifact" cty:"keep_artifact" hcl:"keep_artifact"`
 }
 
 // FlatMapstructure returns a new FlatConfig.
@@ -131,8 +148,25 @@ func (*FlatConfig) HCL2Spec() map[string]hcldec.Spec {
 		"drivers_iso_checksum":         &hcldec.AttrSpec{Name: "drivers_iso_checksum", Type: cty.String, Required: false},
 		"payload":                      &hcldec.AttrSpec{Name: "payload", Type: cty.List(cty.String), Required: false},
 		"time_zone":                    &hcldec.AttrSpec{Name: "time_zone", Type: cty.String, Required: false},
+		"setup_language":               &hcldec.AttrSpec{Name: "setup_language", Type: cty.String, Required: false},
+		"user_locale":                  &hcldec.AttrSpec{Name: "user_locale", Type: cty.String, Required: false},
+		"input_locale":                 &hcldec.AttrSpec{Name: "input_locale", Type: cty.String, Required: false},
 		"computer_name":                &hcldec.AttrSpec{Name: "computer_name", Type: cty.String, Required: false},
+		"full_name":                    &hcldec.AttrSpec{Name: "full_name", Type: cty.String, Required: false},
+		"organization":                 &hcldec.AttrSpec{Name: "organization", Type: cty.String, Required: false},
 		"product_key":                  &hcldec.AttrSpec{Name: "product_key", Type: cty.String, Required: false},
+		"kms_host":                     &hcldec.AttrSpec{Name: "kms_host", Type: cty.String, Required: false},
+		"display":                      &hcldec.AttrSpec{Name: "display", Type: cty.String, Required: false},
+		"first_logon_commands":         &hcldec.AttrSpec{Name: "first_logon_commands", Type: cty.List(cty.String), Required: false},
+		"local_account":                &hcldec.BlockListSpec{TypeName: "local_account", Nested: hcldec.ObjectSpec((*FlatLocalAccount)(nil).HCL2Spec())},
+		"remote_desktop":               &hcldec.BlockSpec{TypeName: "remote_desktop", Nested: hcldec.ObjectSpec((*FlatRemoteDesktop)(nil).HCL2Spec())},
+		"firewall":                     &hcldec.AttrSpec{Name: "firewall", Type: cty.String, Required: false},
+		"firewall_groups":              &hcldec.AttrSpec{Name: "firewall_groups", Type: cty.List(cty.String), Required: false},
+		"proxy":                        &hcldec.BlockSpec{TypeName: "proxy", Nested: hcldec.ObjectSpec((*FlatProxy)(nil).HCL2Spec())},
+		"lab_config":                   &hcldec.AttrSpec{Name: "lab_config", Type: cty.Bool, Required: false},
+		"install_method":               &hcldec.AttrSpec{Name: "install_method", Type: cty.String, Required: false},
+		"answer_file":                  &hcldec.AttrSpec{Name: "answer_file", Type: cty.String, Required: false},
+		"answer_file_fragment":         &hcldec.BlockListSpec{TypeName: "answer_file_fragment", Nested: hcldec.ObjectSpec((*FlatFragment)(nil).HCL2Spec())},
 		"vm_name":                      &hcldec.AttrSpec{Name: "vm_name", Type: cty.String, Required: false},
 		"firmware":                     &hcldec.AttrSpec{Name: "firmware", Type: cty.String, Required: false},
 		"disk_size":                    &hcldec.AttrSpec{Name: "disk_size", Type: cty.String, Required: false},
@@ -196,6 +230,110 @@ func (*FlatConfig) HCL2Spec() map[string]hcldec.Spec {
 		"shutdown_timeout":             &hcldec.AttrSpec{Name: "shutdown_timeout", Type: cty.String, Required: false},
 		"output_directory":             &hcldec.AttrSpec{Name: "output_directory", Type: cty.String, Required: false},
 		"keep_artifact":                &hcldec.AttrSpec{Name: "keep_artifact", Type: cty.Bool, Required: false},
+	}
+	return s
+}
+
+// FlatFragment is an auto-generated flat version of Fragment.
+// Where the contents of a field with a `mapstructure:,squash` tag are bubbled up.
+type FlatFragment struct {
+	Path    *string `mapstructure:"path" cty:"path" hcl:"path"`
+	Content *string `mapstructure:"content" cty:"content" hcl:"content"`
+}
+
+// FlatMapstructure returns a new FlatFragment.
+// FlatFragment is an auto-generated flat version of Fragment.
+// Where the contents a fields with a `mapstructure:,squash` tag are bubbled up.
+func (*Fragment) FlatMapstructure() interface{ HCL2Spec() map[string]hcldec.Spec } {
+	return new(FlatFragment)
+}
+
+// HCL2Spec returns the hcl spec of a Fragment.
+// This spec is used by HCL to read the fields of Fragment.
+// The decoded values from this spec will then be applied to a FlatFragment.
+func (*FlatFragment) HCL2Spec() map[string]hcldec.Spec {
+	s := map[string]hcldec.Spec{
+		"path":    &hcldec.AttrSpec{Name: "path", Type: cty.String, Required: false},
+		"content": &hcldec.AttrSpec{Name: "content", Type: cty.String, Required: false},
+	}
+	return s
+}
+
+// FlatLocalAccount is an auto-generated flat version of LocalAccount.
+// Where the contents of a field with a `mapstructure:,squash` tag are bubbled up.
+type FlatLocalAccount struct {
+	Name          *string `mapstructure:"name" required:"true" cty:"name" hcl:"name"`
+	Password      *string `mapstructure:"password" required:"true" cty:"password" hcl:"password"`
+	DisplayName   *string `mapstructure:"display_name" cty:"display_name" hcl:"display_name"`
+	Description   *string `mapstructure:"description" cty:"description" hcl:"description"`
+	Administrator *bool   `mapstructure:"administrator" cty:"administrator" hcl:"administrator"`
+}
+
+// FlatMapstructure returns a new FlatLocalAccount.
+// FlatLocalAccount is an auto-generated flat version of LocalAccount.
+// Where the contents a fields with a `mapstructure:,squash` tag are bubbled up.
+func (*LocalAccount) FlatMapstructure() interface{ HCL2Spec() map[string]hcldec.Spec } {
+	return new(FlatLocalAccount)
+}
+
+// HCL2Spec returns the hcl spec of a LocalAccount.
+// This spec is used by HCL to read the fields of LocalAccount.
+// The decoded values from this spec will then be applied to a FlatLocalAccount.
+func (*FlatLocalAccount) HCL2Spec() map[string]hcldec.Spec {
+	s := map[string]hcldec.Spec{
+		"name":          &hcldec.AttrSpec{Name: "name", Type: cty.String, Required: false},
+		"password":      &hcldec.AttrSpec{Name: "password", Type: cty.String, Required: false},
+		"display_name":  &hcldec.AttrSpec{Name: "display_name", Type: cty.String, Required: false},
+		"description":   &hcldec.AttrSpec{Name: "description", Type: cty.String, Required: false},
+		"administrator": &hcldec.AttrSpec{Name: "administrator", Type: cty.Bool, Required: false},
+	}
+	return s
+}
+
+// FlatProxy is an auto-generated flat version of Proxy.
+// Where the contents of a field with a `mapstructure:,squash` tag are bubbled up.
+type FlatProxy struct {
+	Server *string  `mapstructure:"server" required:"true" cty:"server" hcl:"server"`
+	Bypass []string `mapstructure:"bypass" cty:"bypass" hcl:"bypass"`
+}
+
+// FlatMapstructure returns a new FlatProxy.
+// FlatProxy is an auto-generated flat version of Proxy.
+// Where the contents a fields with a `mapstructure:,squash` tag are bubbled up.
+func (*Proxy) FlatMapstructure() interface{ HCL2Spec() map[string]hcldec.Spec } {
+	return new(FlatProxy)
+}
+
+// HCL2Spec returns the hcl spec of a Proxy.
+// This spec is used by HCL to read the fields of Proxy.
+// The decoded values from this spec will then be applied to a FlatProxy.
+func (*FlatProxy) HCL2Spec() map[string]hcldec.Spec {
+	s := map[string]hcldec.Spec{
+		"server": &hcldec.AttrSpec{Name: "server", Type: cty.String, Required: false},
+		"bypass": &hcldec.AttrSpec{Name: "bypass", Type: cty.List(cty.String), Required: false},
+	}
+	return s
+}
+
+// FlatRemoteDesktop is an auto-generated flat version of RemoteDesktop.
+// Where the contents of a field with a `mapstructure:,squash` tag are bubbled up.
+type FlatRemoteDesktop struct {
+	NLA *bool `mapstructure:"nla" cty:"nla" hcl:"nla"`
+}
+
+// FlatMapstructure returns a new FlatRemoteDesktop.
+// FlatRemoteDesktop is an auto-generated flat version of RemoteDesktop.
+// Where the contents a fields with a `mapstructure:,squash` tag are bubbled up.
+func (*RemoteDesktop) FlatMapstructure() interface{ HCL2Spec() map[string]hcldec.Spec } {
+	return new(FlatRemoteDesktop)
+}
+
+// HCL2Spec returns the hcl spec of a RemoteDesktop.
+// This spec is used by HCL to read the fields of RemoteDesktop.
+// The decoded values from this spec will then be applied to a FlatRemoteDesktop.
+func (*FlatRemoteDesktop) HCL2Spec() map[string]hcldec.Spec {
+	s := map[string]hcldec.Spec{
+		"nla": &hcldec.AttrSpec{Name: "nla", Type: cty.Bool, Required: false},
 	}
 	return s
 }

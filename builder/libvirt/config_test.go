@@ -108,7 +108,7 @@ func TestPrepareNamesTheField(t *testing.T) {
 		{"computer_name", "12345", `computer_name: "12345"`},
 		{"computer_name", strings.Repeat("x", 16), "computer_name:"},
 		{"computer_name", "PACKER", "computer_name: \"PACKER\" is also winrm_username"},
-		{"product_key", "ABC", "product_key: what is given (3 characters)"},
+		{"product_key", "ABC", "product_key: not of the form"},
 		{"install_timeout", "-1h", "install_timeout: -1h0m0s is negative"},
 		{"shutdown_timeout", "-1h", "shutdown_timeout:"},
 		{"communicator", "ssh", `communicator: "ssh"`},

@@ -30,6 +30,9 @@ type Plan struct {
 	Zone     windows.TimeZone
 	Answers  answerfile.Answers
 	Account  string // whom the build logs on as, in the guest
+	// OwnAnswerFile goes on the disc in the place of the generated one; nil
+	// when the user gives none.
+	OwnAnswerFile []byte
 
 	Firmware  libvirtapi.Firmware
 	DiskBus   libvirtapi.Bus
@@ -159,41 +162,36 @@ func (p *Plan) resolveDrivers(disc driverDisc, iso string) error {
 }
 
 func (p *Plan) resolveAnswers(c *Config, password string) error {
-	a := answerfile.Answers{
-		Product:  p.Product,
-		Firmware: answerfile.Firmware(p.Firmware),
-		Image: answerfile.Image{
-			Index:           p.Image.Index,
-			EditionID:       p.Image.EditionID,
-			Architecture:    p.Image.Architecture,
-			Languages:       p.Image.Languages,
-			DefaultLanguage: p.Image.DefaultLanguage,
-			SetupLanguages:  p.Facts.UILanguages,
-			Channel:         channel(p.Facts.Channel),
-			Editions:        len(p.Facts.Images),
-		},
-		Language:     c.Language,
-		TimeZone:     c.TimeZone,
-		ComputerName: c.ComputerName,
-		ProductKey:   c.ProductKey,
-		// A template is built to run on machines of the cloud's choosing, and
-		// the build machine has no TPM.
-		LabConfig: !p.Product.Server && p.Product.Build >= firstWindows11,
+	a := c.wishes()
+	a.Product = p.Product
+	a.Firmware = answerfile.Firmware(p.Firmware)
+	a.Image = answerfile.Image{
+		Index:           p.Image.Index,
+		Name:            p.Image.Name,
+		EditionID:       p.Image.EditionID,
+		Architecture:    p.Image.Architecture,
+		Languages:       p.Image.Languages,
+		DefaultLanguage: p.Image.DefaultLanguage,
+		SetupLanguages:  p.Facts.UILanguages,
+		Channel:         channel(p.Facts.Channel),
+		Editions:        len(p.Facts.Images),
 	}
-	if a.ComputerName == "" {
-		a.ComputerName = "WT-" + strings.ToUpper(p.ID.Build)
+	if c.own != nil {
+		a = ownAnswers(a, c.own, password)
+		p.OwnAnswerFile = c.ownData
+	} else {
+		if a.ComputerName == "" {
+			a.ComputerName = "WT-" + strings.ToUpper(p.ID.Build)
+		}
+		if p.Product.Server {
+			a.AdministratorPassword = password
+		}
+		if needsAccount(p.Product, languageOf(a)) {
+			a.BuildAccount = &answerfile.LocalAccount{Name: c.Comm.WinRMUser, Password: password, Administrator: true}
+		}
 	}
-	p.Language = c.Language
-	if p.Language == "" {
-		p.Language = p.Image.DefaultLanguage
-	}
-	if p.Product.Server {
-		a.AdministratorPassword = password
-	}
-	if needsAccount(p.Product, p.Language) {
-		a.BuildAccount = &answerfile.LocalAccount{Name: c.Comm.WinRMUser, Password: password, Administrator: true}
-	}
-	if err := a.Validate(); err != nil {
+	p.Language = languageOf(a)
+	if err := errors.Join(a.Validate(), checkDemands(c, a), checkOwn(c, a)); err != nil {
 		return err
 	}
 	var err error
@@ -205,6 +203,13 @@ func (p *Plan) resolveAnswers(c *Config, password string) error {
 	}
 	p.Answers = a
 	return nil
+}
+
+func languageOf(a answerfile.Answers) string {
+	if a.Language != "" {
+		return a.Language
+	}
+	return a.Image.DefaultLanguage
 }
 
 // firstWindows11 is the first build whose Setup demands a TPM and Secure Boot.

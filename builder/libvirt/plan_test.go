@@ -119,7 +119,7 @@ func TestPlanDriversOfNewSetup(t *testing.T) {
 }
 
 func TestPlanClient(t *testing.T) {
-	p, err := planFor(t, map[string]any{"edition": "Professional", "memory": 2048, "cpus": 1}, facts(windows11), driverISO{})
+	p, err := planFor(t, map[string]any{"edition": "Professional", "memory": 2048, "cpus": 1, "lab_config": true}, facts(windows11), driverISO{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -128,7 +128,7 @@ func TestPlanClient(t *testing.T) {
 		t.Errorf("account %q: %s", p.Account, d)
 	}
 	if !p.Answers.LabConfig {
-		t.Error("Setup of Windows 11 would demand a TPM")
+		t.Error("lab_config is lost on its way")
 	}
 	text := strings.Join(p.Warnings, "\n")
 	if !strings.Contains(text, "memory: 2048") || !strings.Contains(text, "cpus: 1") {
@@ -155,6 +155,7 @@ func TestPlanRefuses(t *testing.T) {
 		"no BIOS":      {map[string]any{"firmware": "bios"}, noBIOS, nil, []string{`firmware: "bios"`}},
 		"small disk":   {map[string]any{"disk_size": "8G"}, facts(server2022), nil, []string{"disk_size: 8.0 GiB is too small", "at least 14.3 GiB"}},
 		"language":     {map[string]any{"language": "fr-FR"}, facts(server2022), nil, []string{"language: \"fr-FR\" is not in the image"}},
+		"no TPM":       {map[string]any{"edition": "Professional"}, facts(windows11), nil, []string{"lab_config: Windows 11 demands TPM"}},
 		"no driver":    {nil, facts(server2022), []string{"viostor/"}, []string{"drivers_iso_url: /srv/virtio-win.iso: no folder of viostor"}},
 		"no tools":     {nil, facts(server2022), []string{"virtio-win-gt-x64.msi"}, []string{"drivers_iso_url: ", "virtio-win-gt-x64.msi", "complete virtio-win ISO"}},
 		"all at once": {

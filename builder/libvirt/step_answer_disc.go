@@ -96,12 +96,11 @@ type driverSource interface {
 // manifest. bootstrap.json is not in the manifest, since it carries the
 // manifest's own hash.
 func discFiles(plan *Plan, cert *certificate, drivers driverSource) (files []media.DiscFile, manifestSHA256 string, err error) {
-	autounattend, err := answerfile.Autounattend(plan.Answers)
+	files, err = answerFiles(plan)
 	if err != nil {
 		return nil, "", err
 	}
 	files = append(files,
-		media.BytesFile(answerfile.AutounattendPath, autounattend),
 		media.BytesFile(answerfile.BootstrapPath, answerfile.BootstrapScript()),
 		media.BytesFile(answerfile.CertificatePath, cert.PFX),
 	)
@@ -132,6 +131,29 @@ func discFiles(plan *Plan, cert *certificate, drivers driverSource) (files []med
 		media.BytesFile(answerfile.BootstrapParametersPath, parameters),
 	)
 	return files, sum, nil
+}
+
+// answerFiles are the answer file, and the script of install_method "apply".
+func answerFiles(plan *Plan) ([]media.DiscFile, error) {
+	autounattend := plan.OwnAnswerFile
+	if autounattend == nil {
+		var err error
+		if autounattend, err = answerfile.Autounattend(plan.Answers); err != nil {
+			return nil, err
+		}
+	}
+	files := []media.DiscFile{media.BytesFile(answerfile.AutounattendPath, autounattend)}
+	if plan.Answers.InstallMethod != answerfile.MethodApply {
+		return files, nil
+	}
+	script, err := answerfile.ApplyFiles(plan.Answers, plan.ID.Build)
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range script {
+		files = append(files, media.BytesFile(f.Path, f.Data))
+	}
+	return files, nil
 }
 
 // Where the disc holds what the first logon installs.
