@@ -50,8 +50,12 @@ func TestOverlay(t *testing.T) {
 		t.Fatal(err)
 	}
 	changed := []qcow2.Range{
-		{Offset: 1400 << 20, Length: 3}, {Offset: 100<<10 + 7, Length: 1}, {Offset: 100<<10 + 9, Length: 1},
-		{Offset: 512<<20 - 10, Length: 20}, {Offset: 600 << 20, Length: 5 << 20}, {Offset: backingSize - 4, Length: size - backingSize},
+		{Offset: 1400 << 20, Length: 3},
+		{Offset: 100<<10 + 7, Length: 1},
+		{Offset: 100<<10 + 9, Length: 1},
+		{Offset: 512<<20 - 10, Length: 20},
+		{Offset: 600 << 20, Length: 5 << 20},
+		{Offset: backingSize - 4, Length: size - backingSize},
 	}
 	for _, readers := range []int{0, 4} {
 		f, err := os.Create(overlay)
