@@ -273,5 +273,6 @@ func (g *machine) welcomeClone(m *model.Model, h *host) error {
 			return screen
 		}
 	}
-	return &setup.Screen{ID: "oobe", Pass: "oobeSystem", Title: "Just a moment...", Text: "Windows starts for the first time on this machine."}
+	show(&setup.Screen{ID: "oobe", Pass: "oobeSystem", Title: "Just a moment...", Text: "Windows starts for the first time on this machine."})
+	return h.serve()
 }

@@ -7,21 +7,22 @@ import (
 	"time"
 
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/answerfile"
+	"github.com/wintemplate/packer-plugin-wintemplate/internal/diskcheck"
+	"github.com/wintemplate/packer-plugin-wintemplate/internal/standin/windows"
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/standin/windows/discs"
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/winrm"
 )
 
-// TestInstall goes from a blank disk to an open WinRM: Server 2025's Setup,
-// with its drivers in $WinPEDriver$, in Korean, on BIOS and virtio-scsi. (The
-// seal's tests go the same way on UEFI and virtio-blk.)
-func TestInstall(t *testing.T) {
-	set := Media(t, discs.Options{Product: discs.Server2025, Language: "ko-KR"})
+// TestServer2025 goes the other way: Server 2025's Setup with its drivers in
+// $WinPEDriver$, in Korean, on BIOS and virtio-scsi, with the network cable
+// plugged in late, and drivers that are lost at the seal. The disk check says
+// so, and the disk stops on virtio with 0x7B.
+func TestServer2025(t *testing.T) {
+	set := Media(t, discs.Options{Product: discs.Server2025, Language: "ko-KR", Faults: windows.Faults{LoseBootDrivers: true}})
 	answers := MakeAnswerDisc(t, set, AnswerOptions{Firmware: answerfile.BIOS})
 	start := time.Now()
-	vm := Start(t, Spec{
-		Firmware: "bios", Bus: "virtio-scsi", Disk: NewDisk(t, 10),
-		CDs: []string{NoPrompt(t, set.InstallISO), answers.Path}, LinkDown: true,
-	})
+	spec := Spec{Firmware: "bios", Bus: "virtio-scsi", Disk: NewDisk(t, 10), CDs: []string{NoPrompt(t, set.InstallISO), answers.Path}, LinkDown: true}
+	vm := Start(t, spec)
 	for _, said := range []string{"setup.winpe start", "setup.specialize start", "bootstrap start", "bootstrap.network start"} {
 		vm.WaitBeacon(t, said, 2*time.Minute)
 		t.Logf("%6.1fs %s", time.Since(start).Seconds(), said)
@@ -33,14 +34,21 @@ func TestInstall(t *testing.T) {
 	vm.SetLink(t, true)
 	vm.WaitBeacon(t, "bootstrap.ready ok", time.Minute)
 	t.Logf("%6.1fs ready", time.Since(start).Seconds())
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 4*time.Minute)
 	defer cancel()
-	exit, err := vm.Client(answers).Run(ctx, "echo hello", nil, nil, nil)
-	if err != nil || exit != 0 {
+	if exit, err := vm.Client(answers).Run(ctx, "echo hello", nil, nil, nil); err != nil || exit != 0 {
 		t.Errorf("WinRM: exit %d, %v", exit, err)
 	}
-	vm.PressPower(t)
-	vm.WaitPowerOff(t, time.Minute)
+	seal(ctx, t, vm, answers)
+	report, err := diskcheck.Check(ctx, spec.Disk, diskcheck.Expect{Firmware: "bios", Server: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if report.Err() == nil {
+		t.Error("the disk check finds nothing")
+	}
+	clone := Start(t, Spec{Firmware: "bios", Bus: "virtio-scsi", Disk: spec.Disk})
+	clone.WaitScreen(t, "0x7b", time.Minute)
 }
 
 // Client is a WinRM client for the guest.

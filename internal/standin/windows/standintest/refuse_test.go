@@ -70,7 +70,7 @@ func TestFreeze(t *testing.T) {
 	vm := Start(t, Spec{Firmware: "bios", Disk: NewDisk(t, 10), CDs: []string{NoPrompt(t, set.InstallISO), answers.Path}})
 	vm.WaitBeacon(t, "setup.specialize start", 2*time.Minute)
 	vm.PressPower(t)
-	time.Sleep(10 * time.Second)
+	time.Sleep(4 * time.Second)
 	if strings.Contains(vm.Console(), "bootstrap") || !vm.Running() {
 		t.Errorf("the machine goes on:\n%s", vm.Console())
 	}

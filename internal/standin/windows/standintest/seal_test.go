@@ -9,7 +9,6 @@ import (
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/answerfile"
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/diskcheck"
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/guest"
-	"github.com/wintemplate/packer-plugin-wintemplate/internal/standin/windows"
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/standin/windows/discs"
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/winrm"
 )
@@ -92,24 +91,6 @@ func TestSeal(t *testing.T) {
 	}
 	clone := Start(t, Spec{Disk: spec.Disk, Bus: "virtio-scsi"})
 	clone.WaitScreen(t, "oobe", time.Minute)
-}
-
-// TestLostBootDriver: a sealed disk whose drivers do not start at boot stops
-// on virtio with 0x7B, and the disk check has said so.
-func TestLostBootDriver(t *testing.T) {
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
-	defer cancel()
-	vm, answers, spec := built(t, discs.Options{Faults: windows.Faults{LoseBootDrivers: true}}, Spec{Firmware: "bios", ExtraSCSI: true})
-	seal(ctx, t, vm, answers)
-	report, err := diskcheck.Check(ctx, spec.Disk, diskcheck.Expect{Firmware: "bios", Server: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if report.Err() == nil {
-		t.Error("the disk check finds nothing")
-	}
-	clone := Start(t, Spec{Firmware: "bios", Disk: spec.Disk})
-	clone.WaitScreen(t, "0x7b", time.Minute)
-	clone.Stop()
-	Start(t, Spec{Firmware: "bios", Disk: spec.Disk, Bus: "sata"}).WaitScreen(t, "oobe", time.Minute)
+	clone.PressPower(t)
+	clone.WaitPowerOff(t, time.Minute)
 }
