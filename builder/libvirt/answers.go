@@ -119,6 +119,25 @@ func (c *Config) besideAnswerFile() []error {
 	return errs
 }
 
+// fieldsOf are the template's names for what internal/answerfile names
+// otherwise: the communicator's fields give the account of the build.
+var fieldsOf = strings.NewReplacer(
+	"build_account.name:", "winrm_username:", "build_account.password:", "winrm_password:",
+	"administrator_password:", "winrm_password:",
+)
+
+// checkAnswers names all that is wrong with the complete answers.
+func checkAnswers(a answerfile.Answers) error {
+	var errs []error
+	for _, defect := range answerfile.Defects(a.Validate()) {
+		if text := defect.Error(); fieldsOf.Replace(text) != text {
+			defect = errors.New(fieldsOf.Replace(text))
+		}
+		errs = append(errs, defect)
+	}
+	return errors.Join(errs...)
+}
+
 // checkDemands refuses a Windows 11 whose Setup would stop, an hour later,
 // with "This PC can't run Windows 11": the build machine has neither TPM nor
 // Secure Boot.

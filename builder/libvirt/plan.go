@@ -191,7 +191,7 @@ func (p *Plan) resolveAnswers(c *Config, password string) error {
 		}
 	}
 	p.Language = languageOf(a)
-	if err := errors.Join(a.Validate(), checkDemands(c, a), checkOwn(c, a)); err != nil {
+	if err := errors.Join(checkAnswers(a), checkDemands(c, a), checkOwn(c, a)); err != nil {
 		return err
 	}
 	var err error

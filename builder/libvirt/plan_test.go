@@ -156,6 +156,7 @@ func TestPlanRefuses(t *testing.T) {
 		"small disk":   {map[string]any{"disk_size": "8G"}, facts(server2022), nil, []string{"disk_size: 8.0 GiB is too small", "at least 14.3 GiB"}},
 		"language":     {map[string]any{"language": "fr-FR"}, facts(server2022), nil, []string{"language: \"fr-FR\" is not in the image"}},
 		"no TPM":       {map[string]any{"edition": "Professional"}, facts(windows11), nil, []string{"lab_config: Windows 11 demands TPM"}},
+		"account":      {map[string]any{"edition": "Professional", "lab_config": true, "winrm_username": "a/b"}, facts(windows11), nil, []string{"winrm_username: \"a/b\""}},
 		"no driver":    {nil, facts(server2022), []string{"viostor/"}, []string{"drivers_iso_url: /srv/virtio-win.iso: no folder of viostor"}},
 		"no tools":     {nil, facts(server2022), []string{"virtio-win-gt-x64.msi"}, []string{"drivers_iso_url: ", "virtio-win-gt-x64.msi", "complete virtio-win ISO"}},
 		"all at once": {

@@ -62,7 +62,8 @@ type WindowsConfig struct {
 	// names are in Windows' language: `@FirewallAPI.dll,-28502` is file and
 	// printer sharing.
 	FirewallGroups []string `mapstructure:"firewall_groups"`
-	// The proxy through which Windows reaches the Internet.
+	// The proxy through which Windows reaches the Internet, from the first logon
+	// on. It stays in the template.
 	Proxy *Proxy `mapstructure:"proxy"`
 	// Switch off what Setup of Windows 11 demands of the machine: TPM 2.0,
 	// Secure Boot, memory, processor and disk (`HKLM\SYSTEM\Setup\LabConfig`).
