@@ -2,6 +2,7 @@ package standintest
 
 import (
 	"bytes"
+	"context"
 	"strings"
 	"testing"
 	"time"
@@ -73,5 +74,21 @@ func TestFreeze(t *testing.T) {
 	time.Sleep(4 * time.Second)
 	if strings.Contains(vm.Console(), "bootstrap") || !vm.Running() {
 		t.Errorf("the machine goes on:\n%s", vm.Console())
+	}
+}
+
+// TestDropNIC: a guest whose network goes away for good, and which does not
+// hear its power button, runs on.
+func TestDropNIC(t *testing.T) {
+	vm, answers, _ := built(t, discs.Options{Faults: windows.Faults{DropNIC: "bootstrap.ready ok", IgnoreShutdown: true}}, Spec{Firmware: "bios"})
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	if exit, err := vm.Client(answers).Run(ctx, "echo hello", nil, nil, nil); err == nil {
+		t.Errorf("WinRM answers with %d", exit)
+	}
+	vm.PressPower(t)
+	time.Sleep(3 * time.Second)
+	if !vm.Running() {
+		t.Error("the machine is off")
 	}
 }
