@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	packersdk "github.com/hashicorp/packer-plugin-sdk/packer"
 )
 
 // mark is a file on the machine that runs Packer which says that a guest of
@@ -22,7 +24,12 @@ func sealMark(s seat) mark {
 		return ""
 	}
 	sum := sha256.Sum256([]byte(fmt.Sprintf("%s\n%s\n%d", s.Run, s.Host, s.Port)))
-	return mark(filepath.Join(os.TempDir(), "wintemplate-sealed-"+hex.EncodeToString(sum[:8])))
+	// Packer's cache: of the user alone, unlike the folder for temporary files
+	path, err := packersdk.CachePath("wintemplate-sealed", hex.EncodeToString(sum[:8]))
+	if err != nil {
+		return ""
+	}
+	return mark(path)
 }
 
 func (m mark) exists() bool {
@@ -46,7 +53,7 @@ func (m mark) make() error {
 
 // sweep removes the marks of runs that are long over.
 func (m mark) sweep() {
-	old, _ := filepath.Glob(filepath.Join(filepath.Dir(string(m)), "wintemplate-sealed-*"))
+	old, _ := filepath.Glob(filepath.Join(filepath.Dir(string(m)), "*"))
 	for _, path := range old {
 		if info, err := os.Stat(path); err == nil && time.Since(info.ModTime()) > 48*time.Hour {
 			_ = os.Remove(path)
