@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -119,14 +120,19 @@ func mediaEnv(ctx context.Context, text string) ([]string, error) {
 	return vars, nil
 }
 
+// serial makes the scripts run one after another, though testscript starts them
+// in parallel: two cores under software emulation serve one guest well and two
+// badly, and what one build has on the host would be another's leftover.
+var serial sync.Mutex
+
 func TestScripts(t *testing.T) {
-	// Scripts that boot a machine run one after another: two cores under
-	// software emulation serve one guest well and two badly.
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata",
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Setup: func(e *testscript.Env) error {
+			serial.Lock()
+			e.Defer(serial.Unlock)
 			script, err := os.ReadFile(filepath.Join("testdata", strings.TrimPrefix(filepath.Base(e.WorkDir), "script-")+".txtar"))
 			if err != nil {
 				return err
