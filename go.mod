@@ -5,7 +5,7 @@ go 1.26
 require (
 	// libvirt's RPC protocol in Go: no libvirt library on the user's machine.
 	github.com/digitalocean/go-libvirt v0.0.0-20260127224054-f7013236e99a
-	// ISO 9660 with Joliet and Rock Ridge, partition tables, FAT.
+	// Tests: an independent reader of partition tables.
 	github.com/diskfs/go-diskfs v1.9.4
 	// Tests: comparison with readable differences.
 	github.com/google/go-cmp v0.7.0
@@ -13,14 +13,20 @@ require (
 	github.com/hashicorp/hcl/v2 v2.24.0
 	// Packer's plugin protocol, common steps and communicators.
 	github.com/hashicorp/packer-plugin-sdk v0.6.10
+	// Tests: zstd for the stand-in's initramfs.
+	github.com/klauspost/compress v1.18.5
 	// Reads the finished qcow2 for the disk check.
 	github.com/lima-vm/go-qcow2reader v0.6.0
 	// WS-Management envelopes, and the client that Packer's communicator uses.
 	github.com/masterzen/winrm v0.0.0-20250927112105-5f8e6c707321
+	// Decoding of the source block, as the SDK does it.
+	github.com/mitchellh/mapstructure v1.5.0
 	// Tests: packer build in scripts.
 	github.com/rogpeppe/go-internal v1.16.0
 	// Types of the generated configuration code.
 	github.com/zclconf/go-cty v1.16.3
+	// File locks and free space, per operating system.
+	golang.org/x/sys v0.46.0
 	// Typed libvirt XML.
 	libvirt.org/go/libvirtxml v1.11010.0
 	// PFX in the old encryption that Windows Server 2016 imports.
@@ -45,7 +51,6 @@ require (
 	github.com/Velocidex/ordereddict v0.0.0-20230909174157-2aa49cc5d11d // indirect
 	github.com/Velocidex/yaml/v2 v2.2.8 // indirect
 	github.com/agext/levenshtein v1.2.3 // indirect
-	github.com/anchore/go-lzo v0.1.0 // indirect
 	github.com/apparentlymart/go-textseg/v13 v13.0.0 // indirect
 	github.com/apparentlymart/go-textseg/v15 v15.0.0 // indirect
 	github.com/armon/go-metrics v0.4.1 // indirect
@@ -70,9 +75,7 @@ require (
 	github.com/cenkalti/backoff/v3 v3.2.2 // indirect
 	github.com/cespare/xxhash/v2 v2.3.0 // indirect
 	github.com/davecgh/go-spew v1.1.2-0.20180830191138-d8f796af33cc // indirect
-	github.com/djherbis/times v1.6.0 // indirect
 	github.com/dylanmei/iso8601 v0.1.0 // indirect
-	github.com/elliotwutingfeng/asciiset v0.0.0-20260129054604-cfde2086bc57 // indirect
 	github.com/fatih/color v1.16.0 // indirect
 	github.com/felixge/httpsnoop v1.0.4 // indirect
 	github.com/go-jose/go-jose/v4 v4.1.4 // indirect
@@ -115,7 +118,6 @@ require (
 	github.com/jcmturner/rpc/v2 v2.0.3 // indirect
 	github.com/jehiah/go-strftime v0.0.0-20171201141054-1d33003b3869 // indirect
 	github.com/jmespath/go-jmespath v0.4.0 // indirect
-	github.com/klauspost/compress v1.18.5 // indirect
 	github.com/kr/fs v0.1.0 // indirect
 	github.com/masterzen/simplexml v0.0.0-20190410153822-31eea3082786 // indirect
 	github.com/mattn/go-colorable v0.1.13 // indirect
@@ -125,15 +127,11 @@ require (
 	github.com/mitchellh/go-testing-interface v1.14.1 // indirect
 	github.com/mitchellh/go-wordwrap v1.0.1 // indirect
 	github.com/mitchellh/iochan v1.0.0 // indirect
-	github.com/mitchellh/mapstructure v1.5.0 // indirect
 	github.com/mitchellh/reflectwalk v1.0.0 // indirect
 	github.com/nu7hatch/gouuid v0.0.0-20131221200532-179d4d0c4d8d // indirect
 	github.com/packer-community/winrmcp v0.0.0-20180921211025-c76d91c1e7db // indirect
-	github.com/pierrec/lz4/v4 v4.1.26 // indirect
 	github.com/pkg/sftp v1.13.2 // indirect
-	github.com/pkg/xattr v0.4.12 // indirect
 	github.com/ryanuber/go-glob v1.0.0 // indirect
-	github.com/sirupsen/logrus v1.9.4 // indirect
 	github.com/tidwall/transform v0.0.0-20201103190739-32f242e2dbde // indirect
 	github.com/ugorji/go/codec v1.2.6 // indirect
 	github.com/ulikunitz/xz v0.5.15 // indirect
@@ -152,7 +150,6 @@ require (
 	golang.org/x/net v0.56.0 // indirect
 	golang.org/x/oauth2 v0.34.0 // indirect
 	golang.org/x/sync v0.21.0 // indirect
-	golang.org/x/sys v0.46.0 // indirect
 	golang.org/x/term v0.44.0 // indirect
 	golang.org/x/text v0.38.0 // indirect
 	golang.org/x/time v0.11.0 // indirect

@@ -17,7 +17,7 @@ func TestNothingSaidHoldsASecret(t *testing.T) {
 	ui := Wrap(Wrap(&packersdk.BasicUi{Reader: strings.NewReader("\n"), Writer: &out, ErrorWriter: &errs}))
 	ui.Say("say " + secret)
 	ui.Sayf("sayf %s", secret)
-	ui.Message("message " + secret)
+	ui.Message("message " + secret) //nolint:staticcheck // deprecated, and still a way out
 	ui.Error("error " + secret)
 	ui.Errorf("errorf %s", secret)
 	ui.Machine("machine", secret)
