@@ -16,7 +16,8 @@ type AnswerFileConfig struct {
 	// Your own Autounattend.xml, whole, as the path of a file: it goes on the
 	// answer disc as it is, in the place of the generated one. The build logs on
 	// as the account of its AutoLogon, so `winrm_username` and `winrm_password`
-	// may be left out. Its defects are named before the machine starts, such as
+	// may be left out; the seal removes that account unless it is the built-in
+	// Administrator. Its defects are named before the machine starts, such as
 	// a page that Setup would stop at, or the missing command that opens WinRM.
 	// Of the fields that say how Setup is answered only
 	// `first_logon_commands` and `proxy` go with it.
