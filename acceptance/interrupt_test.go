@@ -22,15 +22,12 @@ var interruptions = []struct {
 	wait time.Duration
 }{
 	{"reading the media", `Reading the installation media`, 0},
-	{"preparing the answer disc", `[Aa]nswer disc`, 0},
-	{"starting the machine", `(?i)starting the (virtual )?machine`, 0},
-	{"firmware", `(?i)starting the (virtual )?machine`, 3 * time.Second},
+	{"making the answer disc", `Making the answer disc`, 0},
+	{"firmware", `Starting the machine`, 3 * time.Second},
 	{"Windows PE", `Setup: partitioning and copying files`, time.Second},
-	{"first logon", `First logon`, 0},
-	{"waiting for WinRM", `(?i)waiting for WinRM`, 0},
-	{"provisioning", `(?i)cloudbase-init`, 0},
+	{"provisioning", `Checking the virtio drivers`, 0},
 	{"sealing", `Seal`, 0},
-	{"taking the disk out", `(?i)compacting`, 0},
+	{"taking the disk out", `Compacting the disk`, 0},
 }
 
 // TestInterrupt presses Ctrl-C at every stage of a build and looks for what is
