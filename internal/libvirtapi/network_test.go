@@ -55,7 +55,16 @@ func TestNetworkAndLease(t *testing.T) {
 		t.Errorf("before there is one: %v", err)
 	}
 	dhcpClient(t, id, mac)
-	l, err := c.Lease(t.Context(), id, strings.ToUpper(mac))
+	// dnsmasq tells libvirt of a lease through a helper process, after the
+	// client has its answer
+	var l libvirtapi.Lease
+	var err error
+	for range 100 {
+		if l, err = c.Lease(t.Context(), id, strings.ToUpper(mac)); !errors.Is(err, libvirtapi.ErrNotFound) {
+			break
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
 	if err != nil || !netip.MustParsePrefix(subnet+".0/24").Contains(l.Address) || l.Expires.Before(time.Now()) {
 		t.Errorf("%+v, %v", l, err)
 	}
