@@ -137,7 +137,11 @@ func sameFile(before, now *Image, path string, dir bool) error {
 		return err
 	}
 	defer b.Close()
-	x, y := a.(Source), b.(Source)
+	x, isFile := a.(Source)
+	y, stillFile := b.(Source)
+	if !isFile || !stillFile {
+		return fmt.Errorf("%q: it is listed as a file and opens as something else", path)
+	}
 	if x.Size() != y.Size() {
 		return fmt.Errorf("%s: %d bytes, was %d", path, y.Size(), x.Size())
 	}

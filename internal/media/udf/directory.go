@@ -8,9 +8,12 @@ import (
 // maxDirectory bounds a directory's size in bytes: that of some 200,000 names.
 const maxDirectory = 16 << 20
 
-// maxCachedDirs bounds the directories that are kept; a Windows disc has about
-// a hundred.
-const maxCachedDirs = 512
+// maxNames bounds the names of a volume's directories together, in bytes: some
+// 200,000 names. A Windows disc has about a thousand.
+const maxNames = maxDirectory
+
+// maxCached bounds the directories that are kept, in bytes as cost counts them.
+const maxCached = 16 << 20
 
 // maxDirs bounds the number of directories of a volume.
 const maxDirs = 1 << 16
@@ -29,6 +32,9 @@ type directory struct {
 	fids  []fid // neither deleted nor the parent's
 	raw   []byte
 }
+
+// cost is about what the directory takes of memory.
+func (d *directory) cost() int { return len(d.raw) + len(d.fids)*96 }
 
 // File characteristics of a FID, 4/14.4.3.
 const (
@@ -78,6 +84,9 @@ func (v *Volume) readDirectory(block uint32) (*directory, error) {
 			return nil, malformed(object, "an extent that is not recorded")
 		}
 	}
+	if err := v.claimNames(e); err != nil {
+		return nil, err
+	}
 	raw := make([]byte, e.size)
 	if len(raw) > 0 {
 		if n, err := v.content(e).ReadAt(raw, 0); n < len(raw) {
@@ -95,10 +104,14 @@ func (v *Volume) readDirectory(block uint32) (*directory, error) {
 			return nil, err
 		}
 	}
-	if len(v.dirs) >= maxCachedDirs {
+	if v.cached+d.cost() > maxCached {
 		clear(v.dirs)
+		v.cached = 0
 	}
-	v.dirs[block] = d
+	if v.dirs[block] == nil && d.cost() <= maxCached {
+		v.dirs[block] = d
+		v.cached += d.cost()
+	}
 	return d, nil
 }
 

@@ -1,6 +1,7 @@
 package udf
 
 import (
+	"fmt"
 	"io/fs"
 	"slices"
 	"strings"
@@ -29,7 +30,7 @@ func (d dirEntry) Info() (fs.FileInfo, error) {
 		return nil, err
 	}
 	if e.isDir() != d.f.dir {
-		return nil, malformed("name "+d.f.name, "says directory: %t, its file entry has type %d", d.f.dir, e.kind)
+		return nil, malformed(fmt.Sprintf("name %q", d.f.name), "says directory: %t, its file entry has type %d", d.f.dir, e.kind)
 	}
 	return fileInfo{d.f.name, e}, nil
 }

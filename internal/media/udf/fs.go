@@ -2,6 +2,7 @@ package udf
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"path"
@@ -34,13 +35,12 @@ func (f FS) find(op, name string) (*entry, string, error) {
 	if !fs.ValidPath(name) {
 		return fail(fs.ErrInvalid)
 	}
-	block, written := f.v.rootICB, "."
+	block, written, isDir := f.v.rootICB, ".", true
 	if name != "." {
 		elements := strings.Split(name, "/")
 		if len(elements) > maxDepth {
 			return fail(malformed("path", "deeper than %d", maxDepth))
 		}
-		isDir := true
 		for _, element := range elements {
 			if !isDir {
 				return fail(fs.ErrNotExist)
@@ -62,6 +62,10 @@ func (f FS) find(op, name string) (*entry, string, error) {
 	}
 	if e.kind != typeDirectory && e.kind != typeFile {
 		return fail(malformed("file entry", "file type %d", e.kind))
+	}
+	if e.isDir() != isDir {
+		// else a walk, which goes by the name, and Open would see two different trees
+		return fail(malformed(fmt.Sprintf("name %q", written), "says directory: %t, its file entry has type %d", isDir, e.kind))
 	}
 	return e, written, nil
 }

@@ -3,6 +3,7 @@ package udf
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"strings"
@@ -216,7 +217,16 @@ func TestHostile(t *testing.T) {
 		"extent past the end":     {func(d []byte) { entry(d, "setup.exe", func(b []byte) { le.PutUint32(b[180:], 1<<30) }) }, "ends past"},
 		"ICB past the end":        {func(d []byte) { point(d, ".", "setup.exe", 1<<31) }, "is asked for"},
 		"ICB is no entry":         {func(d []byte) { point(d, ".", "setup.exe", 0) }, "descriptor tag 256"},
-		"file says directory":     {func(d []byte) { entry(d, "sources", func(b []byte) { b[27] = typeFile }) }, "not a directory"},
+		"file says directory":     {func(d []byte) { entry(d, "sources", func(b []byte) { b[27] = typeFile }) }, "says directory: true"},
+		"directory says file":     {func(d []byte) { entry(d, "setup.exe", func(b []byte) { b[27] = typeDirectory }) }, "says directory: false"},
+		"shared names": {func(d []byte) {
+			_, from := names("sources")
+			entry(d, "efi", func(b []byte) {
+				le.PutUint64(b[56:], uint64(from.entry.size))
+				le.PutUint32(b[entryFixed:], uint32(from.entry.size))
+				le.PutUint32(b[entryFixed+4:], from.entry.extents[0].block)
+			})
+		}, "its names at block"},
 		"endless descriptors": {func(d []byte) {
 			entry(d, "setup.exe", func(b []byte) { le.PutUint32(b[176:], 3<<30|SectorSize); le.PutUint32(b[180:], icb("setup.exe")) })
 		}, "tag 261"},
@@ -246,5 +256,63 @@ func TestHostile(t *testing.T) {
 				t.Errorf("%v; want %q", err, c.want)
 			}
 		})
+	}
+}
+
+// TestRefusesLaterRevisions changes the revision of both sequences' logical
+// volume descriptors.
+func TestRefusesLaterRevisions(t *testing.T) {
+	for revision, ok := range map[uint16]bool{0x0102: true, 0x0201: true, 0x0250: false, 0x0260: false} {
+		disc := baseDisc(t)
+		for sector := mainSequence; sector < partitionStart; sector++ {
+			if b := disc[sector*SectorSize:][:SectorSize]; tagID(b) == tagLogicalVolume {
+				le.PutUint16(b[240:], revision)
+				resealTag(b, int(le.Uint16(b[10:])), tagLocation(b))
+			}
+		}
+		_, err := Open(bytes.NewReader(disc), int64(len(disc)))
+		if (err == nil) != ok || !ok && !strings.Contains(err.Error(), "up to 2.01 is read") {
+			t.Errorf("%x: %v", revision, err)
+		}
+	}
+}
+
+// TestCacheIsBounded reads directories until the cache would be too large.
+func TestCacheIsBounded(t *testing.T) {
+	var files []Input
+	for i := range 60 {
+		for k := range 60 {
+			files = append(files, Input{Path: fmt.Sprintf("d%02d/%s%02d", i, strings.Repeat("n", 200), k), Open: func() (io.ReadCloser, error) { return nil, io.EOF }})
+		}
+	}
+	l, err := NewLayout(files, LayoutOptions{Label: "CACHE"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	disc := baseDisc(t)[:22*SectorSize]
+	disc = append(disc, make([]byte, l.Size-int64(len(disc)))...)
+	for _, s := range l.Segments {
+		copy(disc[s.Offset:], s.Bytes)
+	}
+	v, err := Open(bytes.NewReader(disc), l.Size)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := fs.WalkDir(v.FS(), ".", func(_ string, _ fs.DirEntry, err error) error { return err }); err != nil {
+		t.Fatal(err)
+	}
+	if v.names < 60*60*200 || v.cached < int(v.names) {
+		t.Errorf("%d bytes of names, %d are counted as cached", v.names, v.cached)
+	}
+	v.names = maxNames - 1
+	delete(v.claimed, v.rootICB)
+	clear(v.dirs)
+	v.claims = nil
+	if _, err := fs.ReadDir(v.FS(), "."); err == nil || !strings.Contains(err.Error(), "take more than") {
+		t.Errorf("too many names: %v", err)
+	}
+	v.names, v.cached = 0, maxCached
+	if _, err := fs.ReadDir(v.FS(), "."); err != nil || v.cached >= maxCached || len(v.dirs) != 1 {
+		t.Errorf("%d bytes in %d directories are cached, %v", v.cached, len(v.dirs), err)
 	}
 }

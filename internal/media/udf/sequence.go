@@ -21,6 +21,10 @@ type sequence struct {
 	volumeID        string
 }
 
+// maxRevision is the last revision, in BCD, that finds files as 1.02 does; from
+// 2.50 on a metadata partition lies between.
+const maxRevision = 0x0201
+
 // maxSequence bounds the length of a sequence; 16 sectors are usual.
 const maxSequence = 256
 
@@ -98,6 +102,9 @@ func (s *sequence) parseLogicalVolume(b []byte, partitionNumber uint16) error {
 		return malformed("logical volume", "domain %q is not UDF's", bytes.TrimRight(id, "\x00"))
 	}
 	s.revision = le.Uint16(b[240:])
+	if s.revision > maxRevision {
+		return malformed("logical volume", "UDF %x.%02x; up to %x.%02x is read, and Windows' discs are UDF 1.02", s.revision>>8, s.revision&0xff, maxRevision>>8, maxRevision&0xff)
+	}
 	s.fileSet = le.Uint32(b[252:])
 	s.maps = int(le.Uint32(b[268:]))
 	s.integrity = extentAD{le.Uint32(b[432:]), le.Uint32(b[436:])}

@@ -18,8 +18,14 @@ type Volume struct {
 	sequence sequence
 	rootICB  uint32 // block
 
-	mu   sync.Mutex
-	dirs map[uint32]*directory // by block of the ICB
+	mu     sync.Mutex
+	dirs   map[uint32]*directory // by block of the ICB
+	cached int                   // what dirs takes, in bytes
+	// claims are where the directories in claimed have their names, ascending;
+	// names is how many bytes they are.
+	claims  []claim
+	claimed map[uint32]bool
+	names   int64
 	// owners keeps, of every directory seen, its one place in the tree: a
 	// directory that turns up at a second place is a loop, or a hostile disc that
 	// would make a walk endless.
@@ -41,7 +47,7 @@ type Partition struct {
 // is ErrNotUDF when there are none, a *TruncatedError when the disc is too short
 // for them, else a *FormatError or the reader's.
 func Open(r io.ReaderAt, size int64) (*Volume, error) {
-	v := &Volume{r: r, size: size, dirs: map[uint32]*directory{}, owners: map[uint32]owner{}}
+	v := &Volume{r: r, size: size, dirs: map[uint32]*directory{}, owners: map[uint32]owner{}, claimed: map[uint32]bool{}}
 	if err := v.recognize(); err != nil {
 		return nil, err
 	}

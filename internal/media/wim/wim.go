@@ -23,8 +23,12 @@ const (
 	VersionSolid   = 0xe00
 )
 
-// maxXML bounds the XML; that of an ISO with eleven editions has some 40 KB.
-const maxXML = 16 << 20
+// maxXML bounds the XML, in bytes of UTF-16; that of an ISO with eleven editions
+// has some 40 KB.
+const maxXML = 2 << 20
+
+// maxImages bounds the images; Microsoft's fullest ISOs hold some dozen.
+const maxImages = 1000
 
 // ErrNotWIM says that the file doesn't start as a WIM does.
 var ErrNotWIM = errors.New("not a WIM: it doesn't start with MSWIM")
@@ -94,7 +98,23 @@ func Read(r io.ReaderAt, size int64) (*Info, error) {
 		return nil, err
 	}
 	if len(info.Images) != count {
-		return nil, fmt.Errorf("the WIM's header counts %d images, its XML %d", count, len(info.Images))
+		return nil, fmt.Errorf("the WIM's header counts %d images, its XML %d; the file is damaged", count, len(info.Images))
 	}
-	return info, nil
+	return info, checkIndexes(info.Images)
+}
+
+// checkIndexes wants each index from 1 to the number of images once: Setup picks
+// an image by its index, so an XML that is vague about it picks another.
+func checkIndexes(images []Image) error {
+	seen := make(map[int]bool, len(images))
+	for _, x := range images {
+		switch {
+		case x.Index > len(images):
+			return fmt.Errorf("the WIM's XML: image %q has index %d of %d; the file is damaged", x.Name, x.Index, len(images))
+		case seen[x.Index]:
+			return fmt.Errorf("the WIM's XML: two images have index %d, one is %q; the file is damaged", x.Index, x.Name)
+		}
+		seen[x.Index] = true
+	}
+	return nil
 }

@@ -165,3 +165,30 @@ func FuzzXML(f *testing.F) {
 		_, _ = read(b)
 	})
 }
+
+// TestIndexes wants indexes from 1 on, each once.
+func TestIndexes(t *testing.T) {
+	many := make([]wim.Image, 1001)
+	for i := range many {
+		many[i].Index = i + 1
+	}
+	for name, c := range map[string]struct {
+		images []wim.Image
+		want   string
+	}{
+		"twice": {[]wim.Image{{Index: 1}, {Index: 1, Name: "b"}}, "two images have index 1"},
+		"gap":   {[]wim.Image{{Index: 1}, {Index: 3, Name: "c"}}, "index 3 of 2"},
+		"zero":  {[]wim.Image{{Index: 0}}, `index "0"`},
+		"many":  {many, "more than 1000"},
+	} {
+		if _, err := read(mediatest.WIM(c.images...)); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v; want %q", name, err, c.want)
+		}
+	}
+	if info, err := read(mediatest.WIM(many[:1000]...)); err != nil || len(info.Images) != 1000 {
+		t.Error(err)
+	}
+	if _, err := read(mediatest.WIM(wim.Image{Index: 2, Name: "second"}, wim.Image{Index: 1})); err != nil {
+		t.Errorf("another order: %v", err)
+	}
+}

@@ -67,6 +67,9 @@ func parseXML(text []byte) ([]Image, error) {
 	if err := d.Decode(&doc); err != nil {
 		return nil, fmt.Errorf("the WIM's XML: %w", err)
 	}
+	if n := len(doc.Images); n > maxImages {
+		return nil, fmt.Errorf("the WIM's XML: %d images, more than %d; the file is damaged", n, maxImages)
+	}
 	var out []Image
 	for i := range doc.Images {
 		image, err := doc.Images[i].image()
