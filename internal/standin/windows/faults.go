@@ -33,6 +33,9 @@ type Faults struct {
 	SysprepSpoils bool `json:"sysprep_spoils,omitempty"`
 	// DropNIC takes the network away for good at this beacon.
 	DropNIC string `json:"drop_nic,omitempty"`
+	// PublicNetwork keeps the network Public whatever the answer file and the
+	// bootstrap say, as a policy can.
+	PublicNetwork bool `json:"public_network,omitempty"`
 	// IgnoreShutdown makes Windows ignore the ACPI power button.
 	IgnoreShutdown bool `json:"ignore_shutdown,omitempty"`
 	// LoseBootDrivers leaves viostor and vioscsi on demand start when

@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/answerfile"
@@ -197,14 +198,8 @@ func (g *machine) finishSetup(r record, root string) (*model.Model, []setup.Comm
 	if screen != nil {
 		return nil, nil, screen
 	}
-	for _, c := range specialized.Commands {
-		action, err := setup.Interpret(c.Line)
-		if err != nil {
-			return nil, nil, &setup.Screen{ID: "command", Pass: "specialize", Title: "The stand-in refuses a command", Text: err.Error()}
-		}
-		if action.Beacon != "" {
-			g.port.send(action.Beacon)
-		}
+	if screen := g.specializeCommands(specialized.Commands); screen != nil {
+		return nil, nil, screen
 	}
 	locale, err := windows.LookupLocale(r.Language)
 	if err != nil {
@@ -220,6 +215,26 @@ func (g *machine) finishSetup(r record, root string) (*model.Model, []setup.Comm
 	}
 	m.CompleteSetup()
 	return m, welcomed.Commands, nil
+}
+
+// specializeCommands does the commands of the specialize pass that do something
+// outside the registry. None restarts the stand-in's machine.
+func (g *machine) specializeCommands(commands []setup.Command) *setup.Screen {
+	var refused *setup.Screen
+	_, screen := setup.RunSynchronous(commands, func(c setup.Command) int {
+		action, err := setup.Interpret(c.Line)
+		if err != nil && refused == nil {
+			refused = &setup.Screen{ID: "command", Pass: "specialize", Title: "The stand-in refuses a command", Text: err.Error()}
+		}
+		if refused == nil && action.Beacon != "" {
+			g.port.send(action.Beacon)
+		}
+		return 0
+	})
+	if refused != nil {
+		return refused
+	}
+	return screen
 }
 
 // isTimeZone says whether Windows has a time zone of that name.
@@ -254,6 +269,23 @@ func logOn(m *model.Model, commands []setup.Command) error {
 	return nil
 }
 
+// cloneCommand is the exit code of a command of a clone's specialize pass.
+// cloudbase-init succeeds where it is installed and fails where it is not; other
+// commands are not run, and succeed.
+func (h *host) cloneCommand(c setup.Command) int {
+	conditional, ok := setup.ParseConditional(c.Line)
+	if !ok {
+		logf("not run: %s", c.Line)
+		return 0
+	}
+	file, onC := strings.CutPrefix(conditional.Program, `C:\`)
+	if onC && fileExists(filepath.Join(h.Root(), filepath.FromSlash(strings.ReplaceAll(file, `\`, "/")))) {
+		return conditional.Exit(0)
+	}
+	logf("no program %s", conditional.Program)
+	return conditional.Exit(1)
+}
+
 // welcomeClone is the first start of a sealed disk: the answer file that
 // sysprep cached is read again, and Windows welcomes its new owner. What
 // follows (cloudbase-init, the owner's choices) is beyond the stand-in.
@@ -266,10 +298,15 @@ func (g *machine) welcomeClone(m *model.Model, h *host) error {
 		if screen != nil {
 			return screen
 		}
-		if screen := answers.Check("specialize", "Server"); screen != nil {
+		installation := m.InstallationType()
+		specialized, screen := answers.Specialize(installation, isTimeZone)
+		if screen != nil {
 			return screen
 		}
-		if screen := answers.Check("oobeSystem", "Server"); screen != nil {
+		if _, screen := setup.RunSynchronous(specialized.Commands, h.cloneCommand); screen != nil {
+			return screen
+		}
+		if screen := answers.Check("oobeSystem", installation); screen != nil {
 			return screen
 		}
 	}

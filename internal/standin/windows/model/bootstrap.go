@@ -202,9 +202,16 @@ func (b *bootstrap) network(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, time.Duration(wait)*time.Second)
 	defer cancel()
+	if b.adapterWithoutDriver() {
+		<-ctx.Done() // the script looks until its time is over
+		return fmt.Errorf("no network within %d s: Windows has no network adapter; is its NetKVM driver on the answer disc?", wait)
+	}
 	if err := b.host.NetworkUp(ctx); err != nil {
 		return fmt.Errorf("no network within %d s: %w", wait, err)
 	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.private = true // Set-NetworkConnectionProfile
 	return nil
 }
 
@@ -227,10 +234,11 @@ func (b *bootstrap) openDoors(context.Context) error {
 	if digest(der) != strings.ToLower(b.params.Certificate.SHA256) {
 		return fmt.Errorf("%s does not hold the certificate of this build", b.params.Certificate.Path)
 	}
+	// A refused Basic is set in the registry.
 	b.software.SetDWord(wsmanKey+`\Service`, "auth_basic", 1)
 	for item, wish := range b.quotas() {
 		if now, _ := b.wsman(item); uint64(wish) > now { // only ever raised
-			if err := b.setWSMan(item, fmt.Sprint(wish)); err != nil {
+			if err := b.setWSMan(item, fmt.Sprint(wish)); err != nil && !errors.Is(err, errPublic) { // a refusal is noted
 				return err
 			}
 		}

@@ -27,6 +27,7 @@ type Model struct {
 	running map[string]bool  // services, by lower-case name
 	tasks   map[string]*task // scheduled tasks of this boot, by id
 	leaving bool             // a restart or power-off is under way
+	private bool             // the network is Private
 	// installer is held while Windows Installer runs: a second msiexec gets
 	// 1618.
 	installer sync.Mutex
@@ -99,12 +100,17 @@ func (m *Model) Boot(h Host) error {
 	m.bindDevices(h.Devices())
 	m.writeDriverFiles(m.disk)
 	m.finishRestart()
+	m.makePageFile()
+	m.meetNetwork()
+	m.logStart()
 	m.startServices()
+	m.meetNetwork()
 	return m.openWinRM()
 }
 
 // finishRestart does what Windows leaves for a restart.
 func (m *Model) finishRestart() {
+	m.finishEdition()
 	m.software.Delete(rebootPendingKey)
 	m.software.Delete(rebootRequiredKey)
 	m.controlSet().Create(sessionManagerKey).Unset("PendingFileRenameOperations")
@@ -129,6 +135,14 @@ func (m *Model) ImageState() string {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.imageState()
+}
+
+// InstallationType is the image's: Server, Server Core or Client.
+func (m *Model) InstallationType() string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	kind, _ := m.software.Text(versionKey, "InstallationType")
+	return kind
 }
 
 // ComputerName is the machine's name since its start.

@@ -167,8 +167,12 @@ func (m *Model) removeListener(transport string) {
 	m.controlSet().Delete(fmt.Sprintf(`%s\0.0.0.0:%d`, sslBindingKey, port))
 }
 
-// setWSMan sets an item below WSMan:\localhost.
+// setWSMan sets an item below WSMan:\localhost, which WinRM refuses on a Public
+// network.
 func (m *Model) setWSMan(item, value string) error {
+	if m.network() == publicNetwork {
+		return errPublic
+	}
 	folder, name := "", item
 	if i := strings.LastIndexByte(item, '\\'); i >= 0 {
 		folder, name = `\`+item[:i], item[i+1:]
@@ -223,11 +227,13 @@ func (m *Model) openWinRM() error {
 	return m.host.StartWinRM(tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, int(port))
 }
 
-// portOpen says whether an active rule of the firewall lets TCP in.
+// portOpen says whether the firewall lets TCP in on the network that there is.
 func (m *Model) portOpen(port uint64) bool {
+	if m.firewallOff() {
+		return true
+	}
 	for _, v := range m.controlSet().Create(firewallRulesKey).Values() {
-		rule := "|" + v.String() + "|"
-		if strings.Contains(rule, "|Active=TRUE|") && strings.Contains(rule, "|Dir=In|") && strings.Contains(rule, fmt.Sprintf("|LPort=%d|", port)) {
+		if letsIn(v.String(), port, m.network()) {
 			return true
 		}
 	}
