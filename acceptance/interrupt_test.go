@@ -31,7 +31,8 @@ var interruptions = []struct {
 }
 
 // TestInterrupt presses Ctrl-C at every stage of a build and looks for what is
-// left: domains, volumes, NVRAM, overlays, processes, temporary files.
+// left: domains, volumes, NVRAM, overlays, processes, temporary files. Three
+// builds run at a time; what one leaves carries its machine's name.
 func TestInterrupt(t *testing.T) {
 	if testing.Short() {
 		t.Skip("boots a machine for each stage")
@@ -40,30 +41,34 @@ func TestInterrupt(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	tried, leaks := 0, 0
-	for _, at := range interruptions {
-		t.Run(at.name, func(t *testing.T) {
-			work := t.TempDir()
-			if err := os.Mkdir(filepath.Join(work, "tmp"), 0o755); err != nil {
-				t.Fatal(err)
-			}
-			before, err := host(work)
-			if err != nil {
-				t.Fatal(err)
-			}
-			out := interrupt(t, work, vars, regexp.MustCompile(at.line), at.wait)
-			tried++
-			if added := settle(t, work, before); len(added) > 0 {
-				leaks += len(added)
-				t.Errorf("left behind:\n  %s\noutput:\n%s", strings.Join(added, "\n  "), out)
-			}
-			if _, err := os.Stat(filepath.Join(work, "out")); err == nil {
-				leaks++
-				t.Errorf("the output directory is still there")
-			}
-		})
+	work := t.TempDir()
+	if err := os.Mkdir(filepath.Join(work, "tmp"), 0o755); err != nil {
+		t.Fatal(err)
 	}
-	fmt.Printf("faults interrupt: tried %d, leaks %d\n", tried, leaks)
+	before, err := host(work)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Run("stages", func(t *testing.T) {
+		running := make(chan struct{}, 3)
+		for i, at := range interruptions {
+			t.Run(at.name, func(t *testing.T) {
+				t.Parallel()
+				running <- struct{}{}
+				defer func() { <-running }()
+				name := fmt.Sprintf("interrupted-%d", i)
+				out := interrupt(t, work, name, vars, regexp.MustCompile(at.line), at.wait)
+				if _, err := os.Stat(filepath.Join(work, name)); err == nil {
+					t.Errorf("the output directory is still there:\n%s", out)
+				}
+			})
+		}
+	})
+	left := settle(t, work, before)
+	if len(left) > 0 {
+		t.Errorf("left behind:\n  %s", strings.Join(left, "\n  "))
+	}
+	fmt.Printf("faults interrupt: tried %d, leaks %d\n", len(interruptions), len(left))
 }
 
 // settle gives the plugin's processes a moment to end.
@@ -85,7 +90,7 @@ func settle(t *testing.T, work string, before state) []string {
 
 // interrupt runs a build, sends SIGINT to its whole process group (as a
 // terminal does) when a line of output matches, and returns the output.
-func interrupt(t *testing.T, work string, vars []string, line *regexp.Regexp, wait time.Duration) string {
+func interrupt(t *testing.T, work, name string, vars []string, line *regexp.Regexp, wait time.Duration) string {
 	t.Helper()
 	values := map[string]string{}
 	for _, v := range vars {
@@ -94,8 +99,7 @@ func interrupt(t *testing.T, work string, vars []string, line *regexp.Regexp, wa
 	}
 	cmd := exec.Command(env.packer, "build", "-color=false",
 		"-var", "iso_url="+values["WS2022_ISO"], "-var", "drivers_iso_url="+values["WS2022_DRIVERS"],
-		"-var", "cloudbase_init="+values["WS2022_CBI"], "-var", "output_directory="+filepath.Join(work, "out"),
-		filepath.Join(env.root, "example", "windows-server-2022"))
+		"-var", "cloudbase_init="+values["WS2022_CBI"], "-var", "name="+name, filepath.Join(env.root, "acceptance", "testdata", "interrupt.pkr.hcl"))
 	cmd.Dir = work
 	cmd.Env = append(append(os.Environ(), packerEnv(work)...), "TMPDIR="+filepath.Join(work, "tmp"))
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
@@ -110,9 +114,9 @@ func interrupt(t *testing.T, work string, vars []string, line *regexp.Regexp, wa
 	case <-watch.seen:
 	case err := <-ended:
 		t.Fatalf("the build ended (%v) before a line matched %q:\n%s", err, line, watch)
-	case <-time.After(5 * time.Minute):
+	case <-time.After(8 * time.Minute):
 		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
-		t.Fatalf("no line matched %q in 5 minutes:\n%s", line, watch)
+		t.Fatalf("no line matched %q in 8 minutes:\n%s", line, watch)
 	}
 	time.Sleep(wait)
 	if err := syscall.Kill(-cmd.Process.Pid, syscall.SIGINT); err != nil {
