@@ -90,13 +90,20 @@ func (m *Model) bindDevices(devices []PCIDevice) {
 	}
 }
 
+// deviceInstance ends the instance id of every PCI device.
+const deviceInstance = `\3&11583659&0&20`
+
 func (m *Model) bind(driver *regf.Key, device PCIDevice) {
 	name, _ := driver.Text("", "Name")
 	serviceName, _ := driver.Text("", "Service")
 	start, _ := driver.Number("", "StartType")
-	enum := m.controlSet().Create(`Enum\` + device.String() + `\3&11583659&0&20`)
+	enum := m.controlSet().Create(`Enum\` + device.String() + deviceInstance)
 	enum.Set(regf.StringValue("Service", serviceName))
 	enum.Set(regf.DWordValue("ConfigFlags", 0))
+	if strings.EqualFold(name, "netkvm") {
+		enum.Set(regf.StringValue("ClassGUID", netClass))
+		m.addConnection(device.String() + deviceInstance)
+	}
 	if serviceName != "" && m.serviceStart(serviceName) < 0 {
 		m.addService(service{
 			Name: serviceName, Start: uint32(start), Type: kernelDriver,

@@ -24,7 +24,7 @@ func (m *Model) facts(_ context.Context, c caller, _ guest.None) (guest.FactsRes
 	r := guest.FactsResult{
 		Build: build, Revision: int(revision), ProductName: text("ProductName"), Edition: text("EditionID"),
 		InstallationType: text("InstallationType"), Architecture: "AMD64", UILanguages: []string{},
-		Firmware: firmware, ImageState: m.imageState(), PendingReboot: m.pendingReboot(),
+		Firmware: firmware, ImageState: m.imageState(), PendingReboot: m.pendingReboot(), PageFileRemoved: m.pageFileRemoved(),
 		BootID: m.bootID, UptimeSeconds: m.uptime(),
 		PowerShell: fmt.Sprintf("5.1.%d.%d", build, revision), Is64Bit: true, Elevated: true, System: c.system,
 	}

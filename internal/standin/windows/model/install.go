@@ -67,6 +67,7 @@ func New(i Install) (*Model, error) {
 	m.system.SetDWord("Select", "LastKnownGood", 1)
 	m.describe(i)
 	m.inboxServices(product)
+	m.inboxSettings(i, product)
 	for _, d := range i.Drivers {
 		if err := m.addDriver(d); err != nil {
 			return nil, err
@@ -146,8 +147,6 @@ func (m *Model) inboxServices(p windows.Product) {
 	for _, name := range []string{"MaxMemoryPerShellMB", "MaxProcessesPerShell", "MaxShellsPerUser"} {
 		m.software.SetDWord(wsmanKey+`\Shell`, name, 2147483647)
 	}
-	rules := m.controlSet().Create(firewallRulesKey)
-	rules.Set(regf.StringValue("WINRM-HTTP-In-TCP", firewallRule(p.Server, "5985", "Domain|Profile=Private")))
 	if p.Server {
 		// The default HTTP listener of a server (5985).
 		m.software.SetDWord(wsmanKey+`\Listener\*+HTTP`, "Port", 5985)

@@ -101,10 +101,10 @@ func (m *Model) Boot(h Host) error {
 	m.writeDriverFiles(m.disk)
 	m.finishRestart()
 	m.makePageFile()
-	m.meetNetwork()
 	m.logStart()
 	m.startServices()
 	m.meetNetwork()
+	m.rememberNetwork()
 	return m.openWinRM()
 }
 

@@ -43,6 +43,15 @@ func init() { // here, since tasks run operations, which start tasks
 		guest.TaskRelease.Name:        handle((*Model).taskRelease),
 		guest.TaskRemove.Name:         handle((*Model).taskRemove),
 		guest.Seal.Name:               handle((*Model).seal),
+		guest.Cleanup.Name:            handle((*Model).cleanup),
+		guest.EditionConvert.Name:     handle((*Model).editionConvert),
+		guest.Activation.Name:         handle((*Model).activation),
+		guest.Power.Name:              handle((*Model).power),
+		guest.RDP.Name:                handle((*Model).rdp),
+		guest.Firewall.Name:           handle((*Model).firewall),
+		guest.UpdatesPause.Name:       handle((*Model).updatesPause),
+		guest.BusPrepare.Name:         handle((*Model).busPrepare),
+		guest.NetworkReset.Name:       handle((*Model).networkReset),
 	}
 }
 

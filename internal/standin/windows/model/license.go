@@ -1,0 +1,265 @@
+package model
+
+import (
+	"context"
+	"net"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/wintemplate/packer-plugin-wintemplate/internal/guest"
+	"github.com/wintemplate/packer-plugin-wintemplate/internal/standin/regf"
+	"github.com/wintemplate/packer-plugin-wintemplate/internal/windows"
+)
+
+// Channels of a key, as SoftwareLicensingProduct names them, and license
+// statuses (Microsoft, "SoftwareLicensingProduct class").
+const (
+	channelKMS    = "Volume:GVLK"
+	channelMAK    = "Volume:MAK"
+	channelRetail = "Retail"
+	channelEval   = "TIMEBASED_EVAL"
+
+	statusLicensed     = 1
+	statusGrace        = 2
+	statusNotification = 5
+)
+
+// Codes of the licensing service (Microsoft, "Resolve Windows activation error
+// codes").
+const (
+	invalidKey    = 0xC004F050
+	otherEdition  = 0xC004F069
+	noKMS         = 0xC004F074
+	noKMSRecord   = 0x8007232B // no KMS host is named, and DNS has none
+	noMicrosoft   = 0x80072EE7 // the name of Microsoft's server was not resolved
+	dismOnline    = 50         // "Setting an edition is not supported with online images"
+	dismKey       = 1605       // "The specified product key could not be validated"
+	dismRestart   = 3010
+	editionValue  = "StandinEdition" // in rebootPendingKey; Windows keeps it in its servicing stack
+	productValue  = "StandinProduct"
+	kmsPort       = 1688
+	kmsDialing    = 5 * time.Second
+	partialValue  = "PartialProductKey" // in rearmKey; Windows keeps these in a store of its own
+	channelValue  = "ProductKeyChannel"
+	statusValue   = "LicenseStatus"
+	controllerKey = "LanmanNT"
+)
+
+func partial(key string) string { return key[len(key)-5:] }
+
+// inboxLicense: volume editions are KMS clients from the start (Microsoft,
+// "KMS client activation and product keys"); an evaluation has ten days to be
+// activated (Microsoft, Evaluation Center).
+func (m *Model) inboxLicense(i Install, p windows.Product) {
+	if windows.IsEvaluation(i.EditionID) {
+		m.setLicense("EVALX", channelEval, statusGrace)
+		return
+	}
+	if key, ok := windows.KMSClientKey(p, i.EditionID); ok {
+		m.setLicense(partial(key), channelKMS, statusNotification)
+	}
+}
+
+func (m *Model) setLicense(partialKey, channel string, status uint32) {
+	k := m.software.Create(rearmKey)
+	k.Set(regf.StringValue(partialValue, partialKey))
+	k.Set(regf.StringValue(channelValue, channel))
+	k.Set(regf.DWordValue(statusValue, status))
+}
+
+// product is what is installed, and its edition.
+func (m *Model) product() (windows.Product, string, error) {
+	build, _ := m.software.Text(versionKey, "CurrentBuildNumber")
+	kind, _ := m.software.Text(versionKey, "InstallationType")
+	edition, _ := m.software.Text(versionKey, "EditionID")
+	n, err := strconv.Atoi(build)
+	if err != nil {
+		return windows.Product{}, edition, err
+	}
+	p, err := windows.ProductOf(n, kind)
+	return p, edition, err
+}
+
+// keyFits says whether a key is one of a product's edition. Whose a key is
+// that is not public, only Microsoft knows: it is taken for the right one.
+func keyFits(key string, p windows.Product, edition string) bool {
+	product, owner, public := windows.KeyOwner(key)
+	if !public {
+		return true
+	}
+	return strings.EqualFold(owner, edition) && (product == p.Name || product == "" && !p.Server)
+}
+
+// channelOf is a key's channel: a public key of a server is a KMS client's,
+// one that is not public counts as a multiple activation key.
+func channelOf(key string, p windows.Product, edition string) string {
+	if kms, ok := windows.KMSClientKey(p, edition); ok && strings.EqualFold(kms, key) {
+		return channelKMS
+	}
+	if _, _, public := windows.KeyOwner(key); public {
+		return channelRetail
+	}
+	return channelMAK
+}
+
+// editionTargets: an evaluation of Standard becomes either, Datacenter stays
+// Datacenter, and a client's evaluation becomes nothing (Microsoft, "Upgrade
+// and conversion options for Windows Server").
+func editionTargets(edition string) []string {
+	switch strings.ToLower(edition) {
+	case "serverstandardeval":
+		return []string{"ServerStandard", "ServerDatacenter"}
+	case "serverdatacentereval", "serverstandard":
+		return []string{"ServerDatacenter"}
+	case "professional":
+		return []string{"Education", "Enterprise", "ProfessionalWorkstation", "ProfessionalEducation"}
+	}
+	return []string{}
+}
+
+func (m *Model) editionConvert(_ context.Context, _ caller, p guest.EditionConvertParameters) (guest.EditionConvertResult, bool, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	product, from, err := m.product()
+	r := guest.EditionConvertResult{From: from, Targets: []string{}}
+	if err != nil {
+		return r, false, err
+	}
+	if strings.EqualFold(from, p.Target) {
+		return r, false, nil
+	}
+	pending := slices.DeleteFunc(m.pendingReboot(), func(reason string) bool { return reason == "file-rename" })
+	if len(pending) > 0 {
+		return r, false, failure("pending-reboot", "a restart is pending (%s), with which an edition cannot be changed", strings.Join(pending, ", "))
+	}
+	if kind, _ := m.controlSet().Text(productOptionsKey, "ProductType"); kind == controllerKey {
+		return r, false, failure("domain-controller", "the edition of a domain controller cannot be changed")
+	}
+	r.Targets = editionTargets(from)
+	if !slices.ContainsFunc(r.Targets, func(t string) bool { return strings.EqualFold(t, p.Target) }) {
+		return r, false, failure("no-target", "%s cannot become %s; it can become %s. A client's evaluation cannot be converted, and a Datacenter one becomes Datacenter only", from, p.Target, strings.Join(r.Targets, ", "))
+	}
+	code := m.setEdition(product, p.Target, p.ProductKey)
+	if code != dismRestart {
+		return r, false, failure("dism", `dism.exe /Set-Edition:%s ended with %d; its log is C:\Windows\Logs\DISM\dism.log in the guest`, p.Target, code)
+	}
+	r.ExitCode = code
+	return r, true, nil
+}
+
+// setEdition does `dism.exe /Online /Set-Edition: /ProductKey: /NoRestart`. The
+// edition is the new one after the restart, not before.
+func (m *Model) setEdition(p windows.Product, target, key string) (exit int) {
+	switch {
+	case !p.Server: // Microsoft, "DISM Windows edition-servicing": online for servers only
+		return dismOnline
+	case !windows.IsKeyForm(key) || !keyFits(key, p, target):
+		return dismKey
+	}
+	k := m.software.Create(rebootPendingKey)
+	k.Set(regf.StringValue(editionValue, target))
+	k.Set(regf.StringValue(productValue, p.Name+" "+strings.TrimPrefix(target, "Server")))
+	k.Set(regf.StringValue(partialValue, partial(key)))
+	k.Set(regf.StringValue(channelValue, channelOf(key, p, target)))
+	return dismRestart
+}
+
+// finishEdition is the restart's part of it.
+func (m *Model) finishEdition() {
+	k := m.software.Open(rebootPendingKey)
+	if k == nil {
+		return
+	}
+	edition, ok := k.Text("", editionValue)
+	if !ok {
+		return
+	}
+	name, _ := k.Text("", productValue)
+	key, _ := k.Text("", partialValue)
+	channel, _ := k.Text("", channelValue)
+	m.software.SetString(versionKey, "EditionID", edition)
+	m.software.SetString(versionKey, "ProductName", name)
+	m.setLicense(key, channel, statusNotification)
+}
+
+func licensing(method string, code uint32) error {
+	return failure("licensing", "%s failed with 0x%08X; is the key one of this edition, and does the KMS host answer?", method, code)
+}
+
+func (m *Model) activation(ctx context.Context, _ caller, p guest.ActivationParameters) (guest.ActivationResult, bool, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var r guest.ActivationResult
+	if p.ProductKey != "" {
+		if err := m.installProductKey(p.ProductKey); err != nil {
+			return r, false, err
+		}
+	}
+	if p.KMSHost != "" {
+		m.software.SetString(rearmKey, "KeyManagementServiceName", p.KMSHost)
+		if p.KMSPort != 0 {
+			m.software.SetString(rearmKey, "KeyManagementServicePort", strconv.Itoa(p.KMSPort))
+		}
+	}
+	if _, ok := m.software.Text(rearmKey, partialValue); !ok {
+		return r, false, failure("no-key", "Windows has no product key; give product_key")
+	}
+	if p.Activate {
+		if code := m.activateNow(ctx); code != 0 {
+			return r, false, licensing("Activate", code)
+		}
+		m.software.SetDWord(rearmKey, statusValue, statusLicensed)
+	}
+	status, _ := m.software.Number(rearmKey, statusValue)
+	r.LicenseStatus = int(status)
+	r.PartialKey, _ = m.software.Text(rearmKey, partialValue)
+	r.Channel, _ = m.software.Text(rearmKey, channelValue)
+	return r, false, nil
+}
+
+// installProductKey: an evaluation takes no key but by a change of its edition
+// (Microsoft, "Upgrade and conversion options for Windows Server").
+func (m *Model) installProductKey(key string) error {
+	product, edition, err := m.product()
+	if err != nil {
+		return err
+	}
+	switch {
+	case !windows.IsKeyForm(key):
+		return licensing("InstallProductKey", invalidKey)
+	case windows.IsEvaluation(edition) || !keyFits(key, product, edition):
+		return licensing("InstallProductKey", otherEdition)
+	}
+	m.setLicense(partial(key), channelOf(key, product, edition), statusNotification)
+	return nil
+}
+
+// activateNow asks the KMS host, which is there when its port takes a
+// connection; whether it has enough clients (0xC004F038) is not played. Any
+// other key asks Microsoft, whom no stand-in reaches. The lock is let go
+// meanwhile.
+func (m *Model) activateNow(ctx context.Context) (code uint32) {
+	if channel, _ := m.software.Text(rearmKey, channelValue); channel != channelKMS {
+		return noMicrosoft
+	}
+	host, _ := m.software.Text(rearmKey, "KeyManagementServiceName")
+	if host == "" {
+		return noKMSRecord
+	}
+	port, ok := m.software.Text(rearmKey, "KeyManagementServicePort")
+	if !ok {
+		port = strconv.Itoa(kmsPort)
+	}
+	m.mu.Unlock()
+	defer m.mu.Lock()
+	dialer := net.Dialer{Timeout: kmsDialing}
+	c, err := dialer.DialContext(ctx, "tcp", net.JoinHostPort(host, port))
+	if err != nil {
+		m.host.Logf("KMS host: %v", err)
+		return noKMS
+	}
+	_ = c.Close()
+	return 0
+}
