@@ -12,6 +12,7 @@ import (
 	"unicode/utf16"
 
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/media/iso9660"
+	"github.com/wintemplate/packer-plugin-wintemplate/internal/media/udf"
 )
 
 // discTime stamps what is written, so that the same input gives the same bytes.
@@ -92,8 +93,11 @@ func checkDiscFiles(files []DiscFile) error {
 			if strings.ContainsAny(element, `*:;?\`) || strings.ContainsFunc(element, func(r rune) bool { return r < 0x20 || r > 0xffff }) {
 				problem = "has a name with a character that Joliet doesn't hold"
 			}
+			if why := notForWindows(element); why != "" && problem == "" {
+				problem = why
+			}
 		}
-		key := strings.ToLower(f.Path)
+		key := udf.Fold(f.Path)
 		if other, ok := seen[key]; ok {
 			problem = fmt.Sprintf("is there twice (%s), whatever the case", other)
 		}

@@ -14,6 +14,7 @@ import (
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/fat"
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/media/authenticode"
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/media/eltorito"
+	"github.com/wintemplate/packer-plugin-wintemplate/internal/media/udf"
 )
 
 // bootDir holds the images that oscdimg puts into the boot catalogue.
@@ -94,7 +95,7 @@ func (i *Image) variants() ([]variant, error) {
 	var out []variant
 	for _, e := range entries {
 		name := strings.ToLower(e.Name())
-		if e.IsDir() || !strings.HasPrefix(name, "efisys") || path.Ext(name) != ".bin" {
+		if e.IsDir() || udf.Printable(name) != name || !strings.HasPrefix(name, "efisys") || path.Ext(name) != ".bin" {
 			continue
 		}
 		file, err := i.FS().Open(bootDir + "/" + e.Name())

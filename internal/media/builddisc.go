@@ -29,6 +29,8 @@ type DiscSpec struct {
 	// Files are the disc's files; directories are made as needed. A file of any
 	// size is written; from 1 GiB on it has several extents.
 	Files []DiscFile
+	// Directories are made even when no file is in them.
+	Directories []string
 	// BIOS is boot/etfsboot.com's content: the no-emulation default entry of the
 	// catalogue with a load size of 8 sectors of 512 bytes. nil: no such entry.
 	BIOS *DiscFile
@@ -56,6 +58,10 @@ const stubText = "This disc contains a \"UDF\" file system and requires an opera
 // BuildDisc writes the disc to the file out: deterministic, runs of zeros left
 // as holes. On an error no file is left at out.
 func BuildDisc(ctx context.Context, out string, spec DiscSpec) error {
+	return buildDisc(ctx, out, spec, 0o644)
+}
+
+func buildDisc(ctx context.Context, out string, spec DiscSpec, mode os.FileMode) error {
 	segments, size, err := spec.segments()
 	if err != nil {
 		return err
@@ -70,7 +76,7 @@ func BuildDisc(ctx context.Context, out string, spec DiscSpec) error {
 				return err
 			}
 		}
-		return f.Chmod(0o644)
+		return f.Chmod(mode)
 	})
 }
 
@@ -82,7 +88,7 @@ func (s DiscSpec) segments() ([]udf.Segment, int64, error) {
 	if s.Recorded.IsZero() {
 		s.Recorded = discTime
 	}
-	o := udf.LayoutOptions{Label: s.Label, Recorded: s.Recorded}
+	o := udf.LayoutOptions{Label: s.Label, Recorded: s.Recorded, Directories: s.Directories}
 	var entries []eltorito.Entry
 	if s.BIOS != nil {
 		o.Hidden = append(o.Hidden, udf.Input(*s.BIOS))

@@ -22,9 +22,15 @@ type DiscFile struct {
 // BytesFile puts b at path.
 func BytesFile(path string, b []byte) DiscFile {
 	return DiscFile{Path: path, Size: int64(len(b)), Open: func() (io.ReadCloser, error) {
-		return io.NopCloser(bytes.NewReader(b)), nil
+		return unowned{bytes.NewReader(b)}, nil
 	}}
 }
+
+// unowned is a reader with nothing to close; unlike io.NopCloser's it can seek.
+type unowned struct{ io.ReadSeeker }
+
+// Close implements io.Closer.
+func (unowned) Close() error { return nil }
 
 // LocalFile puts the regular file local at path.
 func LocalFile(path, local string) (DiscFile, error) {
@@ -38,8 +44,10 @@ func LocalFile(path, local string) (DiscFile, error) {
 	return DiscFile{Path: path, Size: info.Size(), Open: func() (io.ReadCloser, error) { return os.Open(local) }}, nil
 }
 
-// discSource reads a DiscFile at any place. Reading on from where the last read
-// ended costs no new Open, which is how overlays and streams read.
+// discSource reads a DiscFile at any place. One that can seek is opened for each
+// read and closed after it, so that a plan of many files keeps none of them open.
+// Of others, reading on from where the last read ended costs no new Open, which is
+// how overlays and streams read.
 type discSource struct {
 	file DiscFile
 
@@ -71,7 +79,7 @@ func (s *discSource) ReadAt(b []byte, off int64) (int, error) {
 	case err != nil:
 		s.close()
 		return n, fmt.Errorf("%s: it has not the %d bytes that were announced: %w", s.file.Path, s.file.Size, err)
-	case s.at == s.file.Size:
+	case s.at == s.file.Size || s.seekable():
 		s.close()
 	}
 	if n < len(b) {
@@ -100,6 +108,11 @@ func (s *discSource) seek(off int64) error {
 	n, err := io.CopyN(io.Discard, s.open, off-s.at)
 	s.at += n
 	return err
+}
+
+func (s *discSource) seekable() bool {
+	_, ok := s.open.(io.Seeker)
+	return ok
 }
 
 func (s *discSource) close() {

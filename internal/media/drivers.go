@@ -182,7 +182,7 @@ func (d *Drivers) discFile(at string, e iso9660.Entry) DiscFile {
 		if err != nil {
 			return nil, err
 		}
-		return io.NopCloser(r), nil
+		return unowned{r}, nil
 	}}
 }
 

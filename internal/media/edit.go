@@ -83,6 +83,14 @@ func (e *Edit) AddFile(path string, s Source) error {
 	if err := checkPath(path); err != nil {
 		return err
 	}
+	if s == nil {
+		return fmt.Errorf("%s: no content is given for it; use Remove to remove a file", path)
+	}
+	for element := range strings.SplitSeq(path, "/") {
+		if why := notForWindows(element); why != "" {
+			return fmt.Errorf("%q %s", path, why)
+		}
+	}
 	e.steps = append(e.steps, editStep{path, s})
 	return nil
 }
@@ -93,7 +101,7 @@ func checkPath(path string) error {
 		return &fs.PathError{Op: "edit", Path: path, Err: fs.ErrInvalid}
 	}
 	if strings.ContainsAny(path, `\*:?"<>|`) || strings.ContainsFunc(path, func(r rune) bool { return r < 0x20 }) {
-		return fmt.Errorf("%s: a name with a character that Windows doesn't allow", path)
+		return fmt.Errorf("%q: a name with a character that Windows doesn't allow", path)
 	}
 	return nil
 }
@@ -148,7 +156,8 @@ func (e *Edit) Remove(path string) error {
 type Options struct{}
 
 // Plan works the edit out. It refuses, with the reason (*RefusedError), discs
-// that are not laid out as it knows them; Rebuild serves those.
+// that are not laid out as it knows them. Rebuild serves those of them whose UDF
+// is sound and whose boot images are known.
 func (e *Edit) Plan(_ Options) (*Plan, error) {
 	size := e.image.size
 	var changes []change

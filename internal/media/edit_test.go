@@ -179,7 +179,11 @@ func TestPlanIsDeterministic(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		overlays, digests = append(overlays, b), append(digests, plan.Digest())
+		digest, err := plan.Digest()
+		if err != nil {
+			t.Fatal(err)
+		}
+		overlays, digests = append(overlays, b), append(digests, digest)
 	}
 	if !bytes.Equal(overlays[0], overlays[1]) || digests[0] != digests[1] || len(digests[0]) != 64 {
 		t.Errorf("two plans differ; digests %q", digests)
@@ -189,7 +193,7 @@ func TestPlanIsDeterministic(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if plan.Digest() == digests[0] {
+	if digest, err := plan.Digest(); err != nil || digest == digests[0] {
 		t.Error("a plan that changes nothing has the same digest")
 	}
 }

@@ -32,7 +32,18 @@ type RefusedError struct {
 
 // Error says the reason and what to try.
 func (e *RefusedError) Error() string {
-	return "this disc can't be patched: " + e.Reason + "; use the ISO as Microsoft publishes it, or rebuild it"
+	return "this disc can't be patched: " + e.Reason + "; use the ISO as Microsoft publishes it"
+}
+
+// RebuildError says why a disc can't be written anew.
+type RebuildError struct {
+	// Reason says what was found that Rebuild can't carry over.
+	Reason string
+}
+
+// Error says the reason and what to try.
+func (e *RebuildError) Error() string {
+	return "this disc can't be rebuilt: " + e.Reason + "; use the ISO as Microsoft publishes it"
 }
 
 func refused(format string, args ...any) error {

@@ -314,6 +314,12 @@ func TestEditRefuses(t *testing.T) {
 		"beneath a file":     {add("setup.exe/x"), "setup.exe is a file"},
 		"over a directory":   {add("SOURCES"), "is a directory"},
 		"long":               {add(strings.Repeat("x", 255)), "254 characters"},
+		"device":             {add("CON"), "device"},
+		"device, extension":  {add("sources/aux.txt"), "device"},
+		"device folder":      {add("nul/x"), "device"},
+		"trailing dot":       {add("x."), "dot or a space"},
+		"trailing space":     {add("x /y"), "dot or a space"},
+		"nothing":            {func(e *media.Edit) error { return e.AddFile("x", nil) }, "no content"},
 		"remove what's gone": {remove("sources/none"), "not exist"},
 		"remove the root":    {remove("."), "invalid"},
 	} {
@@ -419,5 +425,83 @@ func TestRebuild(t *testing.T) {
 				t.Error("the rebuilt disc doesn't boot efisys_noprompt.bin")
 			}
 		})
+	}
+}
+
+// TestRebuildKeepsTheBootImage gives the catalogue an image that resembles the
+// disc's file in all samples and differs in one byte.
+func TestRebuildKeepsTheBootImage(t *testing.T) {
+	path := mediatest.Build(t, mediatest.Spec(mediatest.Server2022Eval()))
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := bytes.Index(b, efiImage(t, bytes.NewReader(b), int64(len(b))))
+	b[at+mediatest.BootImageSize-7] ^= 0xff
+	want := efiImage(t, bytes.NewReader(b), int64(len(b)))
+	image, err := media.Open(bytes.NewReader(b), int64(len(b)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := filepath.Join(t.TempDir(), "rebuilt.iso")
+	if err := image.Edit().Rebuild(context.Background(), out); err != nil {
+		t.Fatal(err)
+	}
+	info, err := os.Stat(out)
+	if err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("mode %v, %v", info.Mode(), err)
+	}
+	got, err := os.ReadFile(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(efiImage(t, bytes.NewReader(got), int64(len(got))), want) {
+		t.Error("the rebuilt disc boots another image")
+	}
+}
+
+// TestRebuildOfAnUnknownBootImage doesn't advise what it is.
+func TestRebuildOfAnUnknownBootImage(t *testing.T) {
+	spec := mediatest.Spec(mediatest.Server2022Eval())
+	other := media.BytesFile("x", bytes.Repeat([]byte("other"), 1000))
+	spec.UEFI = &other
+	edit := open(t, mediatest.Build(t, spec)).Edit()
+	err := edit.Rebuild(context.Background(), filepath.Join(t.TempDir(), "rebuilt.iso"))
+	var refusal *media.RebuildError
+	if !errors.As(err, &refusal) || strings.Contains(err.Error(), "patched") {
+		t.Errorf("%v", err)
+	}
+	if err := edit.NoPromptUEFI(); err == nil || strings.Contains(err.Error(), "rebuild") {
+		t.Errorf("%v", err)
+	}
+}
+
+// TestRebuildKeepsEmptyDirectories removes a directory's only file.
+func TestRebuildKeepsEmptyDirectories(t *testing.T) {
+	disc := smallDisc(t)
+	image, err := media.Open(bytes.NewReader(disc), int64(len(disc)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	edit := image.Edit()
+	for _, gone := range []string{"empty/x", "SOURCES"} {
+		if err := edit.Remove(gone); err != nil {
+			t.Fatal(err)
+		}
+	}
+	out := filepath.Join(t.TempDir(), "rebuilt.iso")
+	if err := edit.Rebuild(context.Background(), out); err != nil {
+		t.Fatal(err)
+	}
+	entries, err := fs.ReadDir(open(t, out).FS(), ".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	if got := strings.Join(names, " "); got != "empty setup.exe" {
+		t.Errorf("%s", got)
 	}
 }

@@ -18,6 +18,7 @@ type Plan struct {
 
 	digestOnce sync.Once
 	digest     string
+	digestErr  error
 }
 
 // Size is the patched disc's length in bytes.
@@ -26,26 +27,32 @@ func (p *Plan) Size() int64 { return p.disc.size }
 // ReadAt reads the patched disc.
 func (p *Plan) ReadAt(b []byte, off int64) (int, error) { return p.disc.ReadAt(b, off) }
 
-// Digest names the patched disc: hex SHA-256 over the changes and a sample of
-// the disc beneath. Equal digests mean equal bytes as long as the disc beneath
-// is the same. It is empty when the disc can't be read.
-func (p *Plan) Digest() string {
-	p.digestOnce.Do(func() {
-		base, err := sampleHash(p.disc.base, p.disc.baseSize)
+// Digest names the patched disc: hex SHA-256 over the changes and samples of the
+// disc beneath, which is not read as a whole. Equal digests mean equal bytes as
+// long as the disc beneath is the same. The error is that of reading.
+func (p *Plan) Digest() (string, error) {
+	p.digestOnce.Do(func() { p.digest, p.digestErr = p.computeDigest() })
+	return p.digest, p.digestErr
+}
+
+func (p *Plan) computeDigest() (string, error) {
+	base, err := sampleHash(p.disc.base, p.disc.baseSize)
+	if err != nil {
+		return "", fmt.Errorf("digest of the patched disc: %w", err)
+	}
+	h := sha256.New()
+	fmt.Fprintf(h, "wintemplate media plan 1\n%s\n%d\n", base, p.disc.size)
+	for _, c := range p.disc.changes {
+		fmt.Fprintf(h, "%d %d\n", c.at, c.Size())
+		n, err := io.Copy(h, io.NewSectionReader(c, 0, c.Size()))
+		if err == nil && n < c.Size() {
+			err = io.ErrUnexpectedEOF
+		}
 		if err != nil {
-			return
+			return "", fmt.Errorf("digest of the patched disc: the %d bytes at %d: %w", c.Size(), c.at, err)
 		}
-		h := sha256.New()
-		fmt.Fprintf(h, "wintemplate media plan 1\n%s\n%d\n", base, p.disc.size)
-		for _, c := range p.disc.changes {
-			fmt.Fprintf(h, "%d %d\n", c.at, c.Size())
-			if _, err := io.Copy(h, io.NewSectionReader(c, 0, c.Size())); err != nil {
-				return
-			}
-		}
-		p.digest = hex.EncodeToString(h.Sum(nil))
-	})
-	return p.digest
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
 }
 
 // WriteQcow2 writes the plan as a qcow2 overlay over the disc at backingPath,

@@ -12,21 +12,29 @@ import (
 	"strings"
 
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/media/eltorito"
+	"github.com/wintemplate/packer-plugin-wintemplate/internal/media/udf"
 )
 
 // Rebuild writes the edited disc anew to the file out, laid out as BuildDisc
-// does it: for discs that Plan refuses. It copies every byte. The boot images
-// are taken as they are, or as NoPromptUEFI has them.
+// does it: for discs whose layout Plan refuses. It copies every byte. The boot
+// images are taken as they are, or as NoPromptUEFI has them; one that it can't
+// carry over is a *RebuildError. The file is its owner's only: what was added may
+// be an answer file with passwords.
 func (e *Edit) Rebuild(ctx context.Context, out string) error {
 	spec := DiscSpec{Label: cut(e.image.Label(), 32), Recorded: e.image.vol.Recorded()}
 	var err error
-	if spec.Files, err = e.files(); err != nil {
+	if spec.Files, spec.Directories, err = e.files(); err != nil {
 		return err
 	}
-	if err := e.bootImages(&spec); err != nil {
+	err = e.bootImages(&spec)
+	var refusal *RefusedError
+	if errors.As(err, &refusal) {
+		return &RebuildError{Reason: refusal.Reason}
+	}
+	if err != nil {
 		return err
 	}
-	return BuildDisc(ctx, out, spec)
+	return buildDisc(ctx, out, spec, 0o600)
 }
 
 func cut(s string, n int) string {
@@ -36,26 +44,30 @@ func cut(s string, n int) string {
 	return strings.ToValidUTF8(s[:n], "")
 }
 
-// files are the disc's files after the edit's steps.
-func (e *Edit) files() ([]DiscFile, error) {
-	files := map[string]DiscFile{}
+// files are the disc's files and directories after the edit's steps.
+func (e *Edit) files() ([]DiscFile, []string, error) {
+	files, dirs := map[string]DiscFile{}, map[string]string{}
 	tree := e.image.FS()
 	err := fs.WalkDir(tree, ".", func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
+		if err != nil || path == "." {
 			return err
+		}
+		if d.IsDir() {
+			dirs[udf.Fold(path)] = path
+			return nil
 		}
 		info, err := d.Info()
 		if err != nil {
 			return err
 		}
-		files[strings.ToLower(path)] = DiscFile{Path: path, Size: info.Size(), Open: func() (io.ReadCloser, error) { return tree.Open(path) }}
+		files[udf.Fold(path)] = DiscFile{Path: path, Size: info.Size(), Open: func() (io.ReadCloser, error) { return tree.Open(path) }}
 		return nil
 	})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	for _, s := range e.steps {
-		key := strings.ToLower(s.path)
+		key := udf.Fold(s.path)
 		if s.source != nil {
 			path := s.path
 			if was, ok := files[key]; ok {
@@ -64,22 +76,19 @@ func (e *Edit) files() ([]DiscFile, error) {
 			files[key] = sourceFile(path, s.source)
 			continue
 		}
-		gone := 0
-		for name := range files {
-			if name == key || strings.HasPrefix(name, key+"/") {
-				delete(files, name)
-				gone++
-			}
-		}
-		if gone == 0 {
-			return nil, &fs.PathError{Op: "remove", Path: s.path, Err: fs.ErrNotExist}
+		before := len(files) + len(dirs)
+		isGone := func(name string) bool { return name == key || strings.HasPrefix(name, key+"/") }
+		maps.DeleteFunc(files, func(name string, _ DiscFile) bool { return isGone(name) })
+		maps.DeleteFunc(dirs, func(name, _ string) bool { return isGone(name) })
+		if len(files)+len(dirs) == before {
+			return nil, nil, &fs.PathError{Op: "remove", Path: s.path, Err: fs.ErrNotExist}
 		}
 	}
 	var out []DiscFile
 	for _, key := range slices.Sorted(maps.Keys(files)) {
 		out = append(out, files[key])
 	}
-	return out, nil
+	return out, slices.Sorted(maps.Values(dirs)), nil
 }
 
 func sourceFile(path string, s Source) DiscFile {
@@ -109,13 +118,34 @@ func (e *Edit) bootImages(spec *DiscSpec) error {
 	if err != nil {
 		return err
 	}
-	image := boot.current[0]
+	image, err := boot.present(e.image)
+	if err != nil {
+		return err
+	}
 	if e.noPrompt != nil && e.noPrompt.replacement != nil {
 		image = *e.noPrompt.replacement
 	}
 	file := sourceFile(image.path, image)
 	spec.UEFI = &file
 	return nil
+}
+
+// present is the image that the catalogue names, as its own bytes: a file that
+// resembles it in samples may still be another. Only its length comes from the
+// file, which the catalogue doesn't tell.
+func (b *efiBoot) present(i *Image) (variant, error) {
+	like := b.current[0]
+	for _, v := range b.current {
+		same, err := b.sameBytes(i, v)
+		if err != nil {
+			return variant{}, err
+		}
+		if same {
+			like = v
+			break
+		}
+	}
+	return variant{like.path, b.at(i, like.Size())}, nil
 }
 
 // biosImage takes the image that BIOS starts: boot/etfsboot.com where it is

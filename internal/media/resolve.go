@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+
+	"github.com/wintemplate/packer-plugin-wintemplate/internal/media/udf"
 )
 
 // Wish is what a user asks for. Each field that is given must hold. Without
@@ -28,6 +30,10 @@ type ChoiceError struct {
 	Field string
 	// Wanted is the field's value; empty when it was not given.
 	Wanted string
+	// With are the other wishes that the images must fit as well, e.g.
+	// `image_index 1`; set where the field alone fits an image and only the
+	// combination fits none.
+	With []string
 	// Ambiguous are the images that all fit; empty when none does.
 	Ambiguous []WindowsImage
 	// Choices are the images of the disc.
@@ -44,6 +50,8 @@ func (e *ChoiceError) Error() string {
 	case len(e.Ambiguous) > 0:
 		fmt.Fprintf(&b, "%s: %q fits more than one image; add image_index for one of:", e.Field, e.Wanted)
 		list = e.Ambiguous
+	case len(e.With) > 0:
+		fmt.Fprintf(&b, "%s: %q contradicts %s: each fits an image, none fits both; give one of them. This disc holds:", e.Field, e.Wanted, strings.Join(e.With, " and "))
 	default:
 		fmt.Fprintf(&b, "%s: %q fits no image of this disc, which holds:", e.Field, e.Wanted)
 	}
@@ -51,11 +59,11 @@ func (e *ChoiceError) Error() string {
 		fmt.Fprintf(&b, "\n  image_index %d, image_name %q", x.Index, x.Name)
 		var more []string
 		if x.DisplayName != "" && x.DisplayName != x.Name {
-			more = append(more, x.DisplayName)
+			more = append(more, udf.Printable(x.DisplayName))
 		}
 		for _, s := range []string{x.EditionID, x.InstallationType, x.Architecture, x.DefaultLanguage} {
 			if s != "" {
-				more = append(more, s)
+				more = append(more, udf.Printable(s))
 			}
 		}
 		if len(more) > 0 {
@@ -69,13 +77,18 @@ func (e *ChoiceError) Error() string {
 func (f *Facts) Resolve(w Wish) (WindowsImage, error) {
 	left := f.Images
 	field, wanted := "edition", ""
+	var given []string
 	narrow := func(name, value string, match func([]WindowsImage) []WindowsImage) error {
 		field, wanted = name, value
 		fit := match(left)
 		if len(fit) == 0 {
-			return &ChoiceError{Field: name, Wanted: value, Choices: f.Images}
+			e := &ChoiceError{Field: name, Wanted: value, Choices: f.Images}
+			if len(match(f.Images)) > 0 {
+				e.With = given
+			}
+			return e
 		}
-		left = fit
+		left, given = fit, append(given, fmt.Sprintf("%s %q", name, value))
 		return nil
 	}
 	if a := w.Architecture; a != "" {
@@ -144,7 +157,13 @@ func byEdition(wanted string) func([]WindowsImage) []WindowsImage {
 		},
 		func(x WindowsImage) []string {
 			id, _ := strings.CutPrefix(canonical(withoutEval(editionID(x))), "server")
-			return []string{id, editionWord(x.DisplayName), editionWord(withoutEvaluation(x.DisplayName))}
+			words := []string{id, editionWord(x.DisplayName), editionWord(withoutEvaluation(x.DisplayName))}
+			if x.Evaluation {
+				// a server's DISPLAYNAME without more words is the core edition's, while
+				// "Standard Evaluation" may mean either
+				words = append(words, id+"evaluation")
+			}
+			return words
 		},
 	)(want)
 }

@@ -12,7 +12,9 @@ import (
 
 func TestResolve(t *testing.T) {
 	server, client := inspect(t, mediatest.Spec(mediatest.Server2022Eval())), inspect(t, mediatest.Spec(mediatest.Windows11("ko-KR")))
-	one := inspect(t, mediatest.Spec(mediatest.Windows11("ko-KR")[3:4]))
+	pro := mediatest.Windows11("ko-KR")[3]
+	pro.Index = 1
+	one := inspect(t, mediatest.Spec([]wim.Image{pro}))
 	evaluation := inspect(t, mediatest.Spec([]wim.Image{{
 		Index: 1, Name: "Windows 11 Enterprise Evaluation", DisplayName: "Windows 11 Enterprise Evaluation", Flags: "EnterpriseEval",
 		EditionID: "EnterpriseEval", InstallationType: "Client", Architecture: "amd64", Build: 26100,
@@ -47,7 +49,7 @@ func TestResolve(t *testing.T) {
 		{"client word N", client, media.Wish{Edition: "Pro N"}, 5},
 		{"client home", client, media.Wish{Edition: "core"}, 1},
 		{"client name", client, media.Wish{ImageName: "Windows 11 Pro"}, 4},
-		{"only one", one, media.Wish{}, 4},
+		{"only one", one, media.Wish{}, 1},
 		{"evaluation client", evaluation, media.Wish{Edition: "Enterprise"}, 1},
 		{"evaluation client N", evaluation, media.Wish{Edition: "Enterprise N"}, 2},
 	} {
@@ -80,6 +82,7 @@ func TestResolveRefuses(t *testing.T) {
 		{"nothing", facts, media.Wish{}, "edition", 0},
 		// DISPLAYNAME "… Standard" is the core edition, edition id without Server the other
 		{"short and ambiguous", facts, media.Wish{Edition: "Standard"}, "edition", 2},
+		{"short, evaluation, ambiguous", facts, media.Wish{Edition: "Standard Evaluation"}, "edition", 2},
 		{"ambiguous", twin, media.Wish{ImageName: twins[0].Name}, "image_name", 2},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -95,5 +98,21 @@ func TestResolveRefuses(t *testing.T) {
 				t.Errorf("the text lacks the field or the choices:\n%s", text)
 			}
 		})
+	}
+}
+
+func TestResolveNamesAContradiction(t *testing.T) {
+	facts := inspect(t, mediatest.Spec(mediatest.Server2022Eval()))
+	for _, c := range []struct {
+		wish media.Wish
+		want string
+	}{
+		{media.Wish{ImageIndex: 1, Edition: "SERVERDATACENTER"}, `edition: "SERVERDATACENTER" contradicts image_index "1"`},
+		{media.Wish{ImageIndex: 2, ImageName: "Windows Server 2022 SERVERDATACENTER"}, `contradicts image_index "2"`},
+		{media.Wish{ImageIndex: 1, Edition: "Professional"}, `edition: "Professional" fits no image`},
+	} {
+		if _, err := facts.Resolve(c.wish); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%v; want %q", err, c.want)
+		}
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/media/eltorito"
+	"github.com/wintemplate/packer-plugin-wintemplate/internal/media/udf"
 )
 
 // Verify opens the patched disc anew, walks it and compares it with the
@@ -29,7 +30,7 @@ func (p *Plan) verify() error {
 	}
 	before, e := p.edit.image, p.edit.outcome()
 	err = fs.WalkDir(before.FS(), ".", func(path string, d fs.DirEntry, err error) error {
-		key := strings.ToLower(path)
+		key := udf.Fold(path)
 		switch {
 		case err != nil:
 			return err
@@ -47,11 +48,11 @@ func (p *Plan) verify() error {
 	}
 	// every file of the new disc is either added or was there before
 	err = fs.WalkDir(now.FS(), ".", func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() || e.added[strings.ToLower(path)] != nil {
+		if err != nil || d.IsDir() || e.added[udf.Fold(path)] != nil {
 			return err
 		}
-		if e.isRemoved(strings.ToLower(path)) {
-			return fmt.Errorf("%s: it was removed and is still there", path)
+		if e.isRemoved(udf.Fold(path)) {
+			return fmt.Errorf("%q: it was removed and is still there", path)
 		}
 		_, err = fs.Stat(before.FS(), path)
 		return err
@@ -67,7 +68,7 @@ func (p *Plan) verify() error {
 	return p.verifyBoot()
 }
 
-// outcome is what an edit's steps come to, by paths in lower case.
+// outcome is what an edit's steps come to, by folded paths.
 type outcome struct {
 	added   map[string]Source
 	removed []string
@@ -76,7 +77,7 @@ type outcome struct {
 func (e *Edit) outcome() outcome {
 	o := outcome{added: map[string]Source{}}
 	for _, s := range e.steps {
-		key := strings.ToLower(s.path)
+		key := udf.Fold(s.path)
 		if s.source != nil {
 			o.added[key] = s.source
 			continue
@@ -91,7 +92,7 @@ func (e *Edit) outcome() outcome {
 	return o
 }
 
-// isRemoved tells whether a path, in lower case, is removed or lies beneath one
+// isRemoved tells whether a folded path is removed or lies beneath one
 // that is.
 func (o outcome) isRemoved(key string) bool {
 	return slices.ContainsFunc(o.removed, func(r string) bool { return key == r || strings.HasPrefix(key, r+"/") })
@@ -106,14 +107,14 @@ func sameContent(now *Image, path string, want Source) error {
 	defer f.Close()
 	got, ok := f.(Source)
 	if !ok || got.Size() != want.Size() {
-		return fmt.Errorf("%s: it doesn't have the %d bytes that were added", path, want.Size())
+		return fmt.Errorf("%q: it doesn't have the %d bytes that were added", path, want.Size())
 	}
 	same, err := equalSpans(got, want, []span{{0, want.Size()}})
 	if err == nil && !same {
 		err = errors.New("it is not what was added")
 	}
 	if err != nil {
-		return fmt.Errorf("%s: %w", path, err)
+		return fmt.Errorf("%q: %w", path, err)
 	}
 	return nil
 }
@@ -143,7 +144,7 @@ func sameFile(before, now *Image, path string, dir bool) error {
 		return fmt.Errorf("%q: it is listed as a file and opens as something else", path)
 	}
 	if x.Size() != y.Size() {
-		return fmt.Errorf("%s: %d bytes, was %d", path, y.Size(), x.Size())
+		return fmt.Errorf("%q: %d bytes, was %d", path, y.Size(), x.Size())
 	}
 	// small files whole; of large ones the start, the middle and the end
 	const whole = 64 << 10
@@ -151,10 +152,10 @@ func sameFile(before, now *Image, path string, dir bool) error {
 		n := min(whole, x.Size()-at)
 		same, err := equalSpans(x, y, []span{{at, n}})
 		if err != nil {
-			return fmt.Errorf("%s: %w", path, err)
+			return fmt.Errorf("%q: %w", path, err)
 		}
 		if !same {
-			return fmt.Errorf("%s: its content changed at byte %d", path, at)
+			return fmt.Errorf("%q: its content changed at byte %d", path, at)
 		}
 	}
 	return nil

@@ -30,7 +30,7 @@ var (
 // find walks to name and returns the name as it is written on the disc.
 func (f FS) find(op, name string) (*entry, string, error) {
 	fail := func(err error) (*entry, string, error) {
-		return nil, "", &fs.PathError{Op: op, Path: name, Err: err}
+		return nil, "", &fs.PathError{Op: op, Path: Printable(name), Err: err}
 	}
 	if !fs.ValidPath(name) {
 		return fail(fs.ErrInvalid)

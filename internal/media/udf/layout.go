@@ -37,6 +37,8 @@ type LayoutOptions struct {
 	// Hidden are contents that lie in the volume without a name: the copies of
 	// the boot images that the El Torito catalogue points at.
 	Hidden []Input
+	// Directories are made even when no file is in them.
+	Directories []string
 }
 
 // Layout is a new volume, worked out sector for sector. It has nothing in
@@ -71,7 +73,7 @@ func (s Segment) Length() int64 {
 type treeNode struct {
 	name     string
 	children []*treeNode
-	index    map[string]*treeNode // by lower-case name
+	index    map[string]*treeNode // by Fold of the name
 	file     *Input
 	icb      uint32 // block
 	data     uint32 // block
@@ -81,7 +83,7 @@ type treeNode struct {
 
 // NewLayout lays out a volume of files. Directories are made as needed.
 func NewLayout(files []Input, o LayoutOptions) (*Layout, error) {
-	root, err := newTree(files)
+	root, err := newTree(files, o.Directories)
 	if err != nil {
 		return nil, err
 	}
@@ -89,25 +91,29 @@ func NewLayout(files []Input, o LayoutOptions) (*Layout, error) {
 	return l.layOut()
 }
 
-func newTree(files []Input) (*treeNode, error) {
+func newTree(files []Input, dirs []string) (*treeNode, error) {
 	root := &treeNode{index: map[string]*treeNode{}}
+	for _, path := range dirs {
+		at := root
+		for name := range strings.SplitSeq(path, "/") {
+			if problem := badName(name); problem != "" {
+				return nil, fmt.Errorf("%s: the name %q %s", Printable(path), name, problem)
+			}
+			at = at.child(name)
+		}
+	}
 	for i := range files {
 		at := root
 		elements := strings.Split(files[i].Path, "/")
 		for k, name := range elements {
 			if problem := badName(name); problem != "" {
-				return nil, fmt.Errorf("%s: the name %q %s", files[i].Path, name, problem)
+				return nil, fmt.Errorf("%s: the name %q %s", Printable(files[i].Path), name, problem)
 			}
-			key, last := strings.ToLower(name), k == len(elements)-1
-			found := at.index[key]
-			switch {
-			case found != nil && (last || found.file != nil):
-				return nil, fmt.Errorf("%s: there are two files of that name", files[i].Path)
-			case found == nil:
-				found = &treeNode{name: name, index: map[string]*treeNode{}}
-				at.index[key] = found
-				at.children = append(at.children, found)
+			last := k == len(elements)-1
+			if found := at.index[Fold(name)]; found != nil && (last || found.file != nil) {
+				return nil, fmt.Errorf("%s: there are two files of that name", Printable(files[i].Path))
 			}
+			found := at.child(name)
 			if last {
 				found.file, found.size = &files[i], files[i].Size
 			}
@@ -115,6 +121,17 @@ func newTree(files []Input) (*treeNode, error) {
 		}
 	}
 	return root, nil
+}
+
+// child finds the node's child, or makes it.
+func (n *treeNode) child(name string) *treeNode {
+	found := n.index[Fold(name)]
+	if found == nil {
+		found = &treeNode{name: name, index: map[string]*treeNode{}}
+		n.index[Fold(name)] = found
+		n.children = append(n.children, found)
+	}
+	return found
 }
 
 type layouter struct {
