@@ -73,6 +73,13 @@ var installKeys = []keyRow{
 // "Professional"). False when there is none: evaluation and Home editions have
 // no such key.
 func KMSClientKey(p Product, editionID string) (string, bool) {
+	if p.Name == "" {
+		return "", false // else the rows of every client product would fit
+	}
+	longTerm := strings.EqualFold(editionID, "EnterpriseS") || strings.EqualFold(editionID, "EnterpriseSN")
+	if longTerm && p.Build < 14393 {
+		return "", false // LTSB 2015 has keys of its own, which are not listed here
+	}
 	if !p.Server && p.Build < 16299 {
 		if key, ok := lookupKey(ltsb2016, p, editionID); ok {
 			return key, true
@@ -85,7 +92,7 @@ func KMSClientKey(p Product, editionID string) (string, bool) {
 // without asking; it activates nothing. False when there is none, as for
 // servers, whose Setup goes by the image alone.
 func InstallKey(p Product, editionID string) (string, bool) {
-	if p.Server {
+	if p.Server || p.Name == "" {
 		return "", false
 	}
 	return lookupKey(installKeys, p, editionID)

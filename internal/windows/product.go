@@ -32,29 +32,59 @@ type Product struct {
 	Build int
 
 	driverDirs []string
+	osType     string
 }
+
+// anyWindows is CloudStack's OS type of a Windows with paravirtual drivers. It
+// is seeded in every version, and on KVM it gives such a machine VirtIO.
+const anyWindows = "Windows PV"
+
+// OSType is the OS type that clouds of CloudStack's kind know the product by,
+// e.g. "Windows Server 2022 (64-bit)". The names vary by version and site: a
+// cloud that lacks it is asked for AnyOSType. It chooses the buses of every
+// machine made from a template.
+func (p Product) OSType() string {
+	if p.osType == "" {
+		return anyWindows
+	}
+	return p.osType
+}
+
+// AnyOSType is the OS type for a Windows whose own name a cloud doesn't know.
+func AnyOSType() string { return anyWindows }
 
 // line is one row of the catalogue.
 type line struct {
 	name     string
 	min, max int
 	dirs     []string
+	osType   string
 }
 
+// The semi-annual channel's servers have rows of their own: their names are
+// versions, and none of the long-term products' keys is theirs.
+//
 // Build ranges and folders: windows-imaging-tools' table of virtio folders,
 // and the fall-backs that dockur/windows uses. w10, 2k16, 2k19 and 2k22 of a
 // virtio-win disc hold the same Windows 10 binaries, w11 and 2k25 the Windows
 // 11 ones, so a folder's neighbour of the same family is as good.
 var (
 	servers = []line{
-		{"Windows Server 2016", 14393, 17762, []string{"2k16", "w10", "2k19"}},
-		{"Windows Server 2019", 17763, 20347, []string{"2k19", "w10", "2k16"}},
-		{"Windows Server 2022", 20348, 26099, []string{"2k22", "2k19", "w10"}},
-		{"Windows Server 2025", 26100, 0, []string{"2k25", "w11", "2k22"}},
+		{"Windows Server 2016", 14393, 16298, []string{"2k16", "w10", "2k19"}, "Windows Server 2016 (64-bit)"},
+		{"Windows Server, version 1709", 16299, 17133, []string{"2k16", "w10", "2k19"}, anyWindows},
+		{"Windows Server, version 1803", 17134, 17762, []string{"2k16", "w10", "2k19"}, anyWindows},
+		{"Windows Server 2019", 17763, 18361, []string{"2k19", "w10", "2k16"}, "Windows Server 2019 (64-bit)"},
+		{"Windows Server, version 1903", 18362, 18362, []string{"2k19", "w10", "2k16"}, anyWindows},
+		{"Windows Server, version 1909", 18363, 19040, []string{"2k19", "w10", "2k16"}, anyWindows},
+		{"Windows Server, version 2004", 19041, 19041, []string{"2k19", "w10", "2k16"}, anyWindows},
+		{"Windows Server, version 20H2", 19042, 20347, []string{"2k19", "w10", "2k16"}, anyWindows},
+		{"Windows Server 2022", 20348, 25397, []string{"2k22", "2k19", "w10"}, "Windows Server 2022 (64-bit)"},
+		{"Windows Server, version 23H2", 25398, 26099, []string{"2k22", "2k19", "w10"}, anyWindows},
+		{"Windows Server 2025", 26100, 0, []string{"2k25", "w11", "2k22"}, "Windows Server 2025 (64-bit)"},
 	}
 	clients = []line{
-		{"Windows 10", 10240, 21999, []string{"w10", "2k19", "2k16"}},
-		{"Windows 11", 22000, 0, []string{"w11", "2k25", "w10"}},
+		{"Windows 10", 10240, 21999, []string{"w10", "2k19", "2k16"}, "Windows 10 (64-bit)"},
+		{"Windows 11", 22000, 0, []string{"w11", "2k25", "w10"}, "Windows 11 (64-bit)"},
 	}
 )
 
@@ -74,7 +104,7 @@ func ProductOf(build int, installationType string) (Product, error) {
 	}
 	for _, row := range rows {
 		if build >= row.min && (row.max == 0 || build <= row.max) {
-			return Product{Name: row.name, Server: server, Core: core, MinBuild: row.min, Build: build, driverDirs: row.dirs}, nil
+			return Product{Name: row.name, Server: server, Core: core, MinBuild: row.min, Build: build, driverDirs: row.dirs, osType: row.osType}, nil
 		}
 	}
 	return Product{}, fmt.Errorf("build %d (%s) is older than what is supported: %s is the first build (%s)", build, installationType, fmt.Sprint(rows[0].min), rows[0].name)

@@ -20,7 +20,9 @@ func TestProductOf(t *testing.T) {
 		{14393, "Server", "Windows Server 2016", "2k16", DriverPaths},
 		{17763, "Server Core", "Windows Server 2019", "2k19", DriverPaths},
 		{20348, "server", "Windows Server 2022", "2k22", DriverPaths},
-		{25398, "Server Core", "Windows Server 2022", "2k22", DriverPaths}, // version 23H2
+		{17134, "Server Core", "Windows Server, version 1803", "2k16", DriverPaths},
+		{19041, "Server Core", "Windows Server, version 2004", "2k19", DriverPaths},
+		{25398, "Server Core", "Windows Server, version 23H2", "2k22", DriverPaths},
 		{26100, "Server", "Windows Server 2025", "2k25", WinPEDriver},
 		{14393, "Client", "Windows 10", "w10", DriverPaths},
 		{19045, "Client", "Windows 10", "w10", DriverPaths},
@@ -90,6 +92,12 @@ func TestKeys(t *testing.T) {
 		{product(26100, "Client"), "Core", "", "YTMG3-N6DKC-DKB77-7M9GH-8HVX7"},
 		{product(26100, "Client"), "ServerStandard", "", ""},
 		{product(26100, "Server"), "Professional", "", ""},
+		{product(10240, "Client"), "EnterpriseS", "", ""}, // LTSB 2015
+		{product(10240, "Client"), "EnterpriseSN", "", ""},
+		{product(25398, "Server Core"), "ServerDatacenter", "", ""}, // semi-annual
+		{product(17134, "Server Core"), "ServerStandard", "", ""},
+		{product(19041, "Server Core"), "ServerDatacenter", "", ""},
+		{Product{}, "Professional", "", ""},
 	}
 	for _, test := range tests {
 		kms, ok := KMSClientKey(test.product, test.edition)
@@ -290,5 +298,28 @@ func TestCheckPassword(t *testing.T) {
 		if CheckPassword(password, "packer") == nil {
 			t.Errorf("%q passes", password)
 		}
+	}
+}
+
+func TestOSType(t *testing.T) {
+	for _, c := range []struct {
+		build              int
+		installation, want string
+	}{
+		{14393, "Server", "Windows Server 2016 (64-bit)"},
+		{17763, "Server", "Windows Server 2019 (64-bit)"},
+		{20348, "Server Core", "Windows Server 2022 (64-bit)"},
+		{26100, "Server", "Windows Server 2025 (64-bit)"},
+		{25398, "Server Core", "Windows PV"},
+		{19045, "Client", "Windows 10 (64-bit)"},
+		{26100, "Client", "Windows 11 (64-bit)"},
+	} {
+		p, err := ProductOf(c.build, c.installation)
+		if err != nil || p.OSType() != c.want {
+			t.Errorf("%v: %q, %v; want %q", p, p.OSType(), err, c.want)
+		}
+	}
+	if got := (Product{}).OSType(); got != AnyOSType() {
+		t.Errorf("no product: %q", got)
 	}
 }
