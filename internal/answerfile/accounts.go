@@ -3,7 +3,6 @@ package answerfile
 import (
 	"fmt"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/windows"
 )
@@ -53,10 +52,10 @@ func (a Answers) checkAccount(p *problems, field string, account LocalAccount, s
 		p.add(field+".name", "%q is the name of a built-in account", account.Name)
 	}
 	a.checkPassword(p, field+".password", account.Password, account.Name, strings.Trim(a.ComputerName, "*"))
-	if n := utf8.RuneCountInString(account.DisplayName); n > maxDisplayName {
+	if n := characters(account.DisplayName); n > maxDisplayName {
 		p.add(field+".display_name", "%d characters; Windows takes %d", n, maxDisplayName)
 	}
-	if n := utf8.RuneCountInString(account.Description); n > maxDescription {
+	if n := characters(account.Description); n > maxDescription {
 		p.add(field+".description", "%d characters; Windows takes %d", n, maxDescription)
 	}
 	p.check(checkText(field+".display_name", account.DisplayName))
@@ -75,7 +74,7 @@ func (a Answers) checkPassword(p *problems, field, password string, names ...str
 }
 
 func checkAccountName(field, name, computer string) error {
-	n := utf8.RuneCountInString(name)
+	n := characters(name)
 	switch {
 	case n == 0 || n > maxAccountName:
 		return fmt.Errorf("%s: %q has %d characters; Windows takes 1 to %d", field, name, n, maxAccountName)

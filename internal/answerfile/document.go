@@ -136,7 +136,7 @@ const (
 )
 
 func checkCommand(field, line string, limit int) error {
-	if n := len([]rune(line)); n == 0 || n > limit {
+	if n := characters(line); n == 0 || n > limit {
 		return fmt.Errorf("%s: a command of %d characters: %.40q…; Setup takes 1 to %d, put the rest into a script", field, n, line, limit)
 	}
 	return checkText(field, line)

@@ -40,3 +40,7 @@ func reveal(value, element string) (password string, ok bool) {
 func passwordNode(name, password string) *node {
 	return group(name, leaf("Value", hidden(password, name)), boolean("PlainText", false))
 }
+
+// characters is how long Windows finds a text: in units of UTF-16, of which an
+// emoji is two.
+func characters(text string) int { return len(utf16.Encode([]rune(text))) }

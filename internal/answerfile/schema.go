@@ -78,7 +78,7 @@ func (e Element) Check(value string) error {
 			return fmt.Errorf("%q; it is one of %s", value, strings.Join(e.Values, ", "))
 		}
 	case Text:
-		if n := len([]rune(value)); n > e.Max {
+		if n := characters(value); n > e.Max {
 			return fmt.Errorf("%d characters; Setup takes %d", n, e.Max)
 		}
 	}

@@ -74,7 +74,10 @@ func kmsCommands(kmsHost string) []command {
 	if err != nil {
 		return nil // Validate has said so
 	}
-	name := Setting{Kind: RegistryValue, Key: softwareLicensing, Name: "KeyManagementServiceName", Type: "REG_SZ", Data: host}
 	number := Setting{Kind: RegistryValue, Key: softwareLicensing, Name: "KeyManagementServicePort", Type: "REG_SZ", Data: fmt.Sprint(port)}
-	return []command{{line: name.reg()}, {line: number.reg()}}
+	return []command{{line: kmsName(host).reg()}, {line: number.reg()}}
+}
+
+func kmsName(host string) Setting {
+	return Setting{Kind: RegistryValue, Key: softwareLicensing, Name: "KeyManagementServiceName", Type: "REG_SZ", Data: host}
 }

@@ -195,7 +195,7 @@ func (f userFile) commands() {
 	for _, settings := range f.root.kids {
 		for _, component := range settings.kids {
 			for _, entry := range component.find("RunSynchronous").children() {
-				if n := len([]rune(entry.value("Path"))); n > maxRunSynchronous {
+				if n := characters(entry.value("Path")); n > maxRunSynchronous {
 					f.p.add(settings.attr("pass")+"/"+component.attr("name")+"/RunSynchronous", "a command of %d characters; more than %d are not sure to run", n, maxRunSynchronous)
 				}
 			}

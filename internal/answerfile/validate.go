@@ -186,7 +186,7 @@ func (a Answers) validateNames(p *problems) {
 }
 
 func checkOwner(p *problems, field, value string) {
-	if n := utf8.RuneCountInString(value); n > maxOwner {
+	if n := characters(value); n > maxOwner {
 		p.add(field, "%d characters; Setup takes %d", n, maxOwner)
 	}
 	p.check(checkText(field, value))
@@ -233,6 +233,10 @@ func splitKMSHost(value string) (host string, port int, err error) {
 	}
 	if !hostForm.MatchString(host) {
 		return "", 0, fmt.Errorf("%q is no host or host:port", value)
+	}
+	// The command that names it would be longer than Setup takes.
+	if name := kmsName(host).reg(); characters(name) > maxRunSynchronous {
+		return "", 0, fmt.Errorf("the name has %d characters; at most %d fit in the command that sets it", len(host), maxRunSynchronous-len(kmsName("").reg())+len(quoteArg("")))
 	}
 	return host, port, nil
 }

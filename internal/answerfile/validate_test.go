@@ -118,6 +118,16 @@ func TestValidate(t *testing.T) {
 		{"Windows 11 on BIOS on request", func(a *Answers) { *a = answers("11", BIOS, "en-US"); a.LabConfig = true }, ""},
 		{"groups without firewall", func(a *Answers) { a.FirewallOff = true; a.FirewallGroups = []string{"@x.dll,-1"} }, "but the firewall is off"},
 		{"kms port", func(a *Answers) { a.KMSHost = "kms:99999" }, "kms_host"},
+		{"kms host longer than its command", func(a *Answers) { a.KMSHost = strings.Repeat("a.", 120) + "example" }, "kms_host: the name has 247 characters; at most 120 fit"},
+		// Windows counts units of UTF-16: an emoji is two characters.
+		{"account of ten emoji", func(a *Answers) {
+			a.LocalAccounts = []LocalAccount{{Name: strings.Repeat("😀", 10), Password: testPassword}}
+		}, ""},
+		{"account of eleven emoji", func(a *Answers) {
+			a.LocalAccounts = []LocalAccount{{Name: strings.Repeat("😀", 11), Password: testPassword}}
+		}, "local_account[0].name"},
+		{"organization of emoji", func(a *Answers) { a.Organization = strings.Repeat("😀", 32) }, "organization: 64 characters; Setup takes 63"},
+		{"command of emoji", func(a *Answers) { a.SpecializeCommands = []string{strings.Repeat("😀", 128)} }, "specialize_commands[0]"},
 		{"kms host that is a command", func(a *Answers) { a.KMSHost = `x" & format c:` }, "kms_host"},
 		{"proxy that is a command", func(a *Answers) { a.Proxy = &Proxy{Server: "x:1", Bypass: []string{`" & calc`}} }, "proxy"},
 	}

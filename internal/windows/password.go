@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"unicode/utf16"
 )
 
 // PasswordLength is the length of the passwords that RandomPassword makes.
@@ -75,7 +76,7 @@ func drawPassword(random io.ByteReader) (string, error) {
 // not more than 127 (what the logon takes), and none of names inside.
 // Microsoft: "Password must meet complexity requirements".
 func CheckPassword(password string, names ...string) error {
-	if n := len([]rune(password)); n < 6 || n > 127 {
+	if n := len(utf16.Encode([]rune(password))); n < 6 || n > 127 {
 		return fmt.Errorf("has %d characters; Windows wants 6 to 127", n)
 	}
 	classes := map[string]bool{}
