@@ -45,8 +45,8 @@ func (d driverISO) File(path string) (media.DiscFile, error) {
 	return media.BytesFile(path, []byte(path)), nil
 }
 
-func (d driverISO) Certificates() []media.DiscFile {
-	return []media.DiscFile{media.BytesFile("Red_Hat.cer", []byte("certificate"))}
+func (d driverISO) Certificates() ([]media.DiscFile, error) {
+	return []media.DiscFile{media.BytesFile("Red_Hat.cer", []byte("certificate"))}, nil
 }
 
 func image(index int, edition, installation string, build int, languages ...string) media.WindowsImage {

@@ -89,7 +89,7 @@ func (s *stepAnswerDisc) Do(ctx context.Context, bag multistep.StateBag) error {
 // driverSource is what the disc takes from the drivers ISO.
 type driverSource interface {
 	driverDisc
-	Certificates() []media.DiscFile
+	Certificates() ([]media.DiscFile, error)
 }
 
 // discFiles lists what goes on the disc, and gives the SHA-256 of its
@@ -184,7 +184,11 @@ func (p *Plan) driverFiles(disc driverSource) ([]media.DiscFile, error) {
 		f.Path = path.Join(toolsFolder, path.Base(name))
 		out = append(out, f)
 	}
-	for _, f := range disc.Certificates() {
+	certs, err := disc.Certificates()
+	if err != nil {
+		return nil, fmt.Errorf("drivers_iso_url: %w", err)
+	}
+	for _, f := range certs {
 		f.Path = path.Join(certsFolder, path.Base(f.Path))
 		out = append(out, f)
 	}

@@ -37,9 +37,11 @@ type Config struct {
 type Output struct {
 	// The volume's label.
 	Label string `mapstructure:"label"`
-	// The product, e.g. `Windows Server 2022`.
+	// The product, e.g. `Windows Server 2022`; empty for a Windows that the
+	// plugin doesn't know, such as Windows 8.1: what the ISO says of itself is
+	// given all the same.
 	Product string `mapstructure:"product"`
-	// Whether the product is a server.
+	// Whether the product is a server; false when the product is not known.
 	Server bool `mapstructure:"server"`
 	// The build number, e.g. 20348.
 	Build int `mapstructure:"build"`

@@ -80,3 +80,21 @@ func TestRefuses(t *testing.T) {
 		})
 	}
 }
+
+// TestUnknownProduct reads an ISO of a Windows that the catalogue lacks.
+func TestUnknownProduct(t *testing.T) {
+	images := mediatest.Server2022Eval()
+	for i := range images {
+		images[i].Build = 9600
+	}
+	v, err := execute(t, map[string]any{"url": mediatest.Build(t, mediatest.Spec(images)), "edition": "SERVERSTANDARD"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if v.GetAttr("product").AsString() != "" || v.GetAttr("server").True() {
+		t.Errorf("product %q", v.GetAttr("product").AsString())
+	}
+	if build, _ := v.GetAttr("build").AsBigFloat().Int64(); build != 9600 {
+		t.Errorf("build %d", build)
+	}
+}

@@ -200,15 +200,18 @@ func (d *Drivers) File(path string) (DiscFile, error) {
 }
 
 // Certificates are the .cer files of the ISO's cert folder; Path holds their
-// base names. An ISO without them gives none.
-func (d *Drivers) Certificates() []DiscFile {
+// base names. An ISO without them gives none; the error is that of reading.
+func (d *Drivers) Certificates() ([]DiscFile, error) {
 	dir, err := d.disc.Find("cert")
-	if err != nil || !dir.Dir {
-		return nil
+	if errors.Is(err, fs.ErrNotExist) || err == nil && !dir.Dir {
+		return nil, nil
 	}
-	entries, err := d.disc.List(dir)
+	var entries []iso9660.Entry
+	if err == nil {
+		entries, err = d.disc.List(dir)
+	}
 	if err != nil {
-		return nil
+		return nil, fmt.Errorf("drivers ISO %q: its folder cert: %w", d.Label(), err)
 	}
 	var out []DiscFile
 	for _, e := range entries {
@@ -216,5 +219,5 @@ func (d *Drivers) Certificates() []DiscFile {
 			out = append(out, d.discFile(e.Name(), e))
 		}
 	}
-	return out
+	return out, nil
 }

@@ -109,7 +109,7 @@ func TestDrivers(t *testing.T) {
 	if _, err := d.File("guest-agent/qemu-ga-aarch64.msi"); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("an absent file: %v", err)
 	}
-	if c := d.Certificates(); len(c) != 1 || c[0].Path != "Virtio_Win_Red_Hat_CA.cer" || string(content(t, &c[0])) != "certificate" {
+	if c, err := d.Certificates(); err != nil || len(c) != 1 || c[0].Path != "Virtio_Win_Red_Hat_CA.cer" || string(content(t, &c[0])) != "certificate" {
 		t.Errorf("certificates: %+v", c)
 	}
 }

@@ -200,7 +200,7 @@ func (r *Reader) get(off, length int64) (b []byte, retry bool, err error) {
 	case code >= 500 || code == http.StatusTooManyRequests:
 		return nil, true, fmt.Errorf("the server answers %s", response.Status)
 	default:
-		return nil, false, fmt.Errorf("the server answers %s", response.Status)
+		return nil, false, fmt.Errorf("the server answers %s%s", response.Status, remedy(code))
 	}
 	size, got, err := contentRange(response.Header.Get("Content-Range"), off)
 	if err != nil {
@@ -219,6 +219,19 @@ func (r *Reader) get(off, length int64) (b []byte, retry bool, err error) {
 	r.requests++
 	r.mu.Unlock()
 	return b, true, err
+}
+
+// remedy says what to try after an answer that will not change by itself.
+func remedy(code int) string {
+	switch code {
+	case http.StatusUnauthorized:
+		return "; it wants a login: give an address that needs none, or download the ISO and give its path"
+	case http.StatusForbidden:
+		return "; it refuses this address: links to Microsoft's ISOs expire after a day, so fetch a new one, or download the ISO and give its path"
+	case http.StatusNotFound, http.StatusGone:
+		return "; there is no such file: check the address"
+	}
+	return ""
 }
 
 // sameFile compares what every answer says of the file with the first one.

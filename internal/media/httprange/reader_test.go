@@ -129,3 +129,15 @@ func TestReaderRefuses(t *testing.T) {
 		}
 	})
 }
+
+// TestRemedies answers with what a user can do something about.
+func TestRemedies(t *testing.T) {
+	for code, want := range map[int]string{401: "login", 403: "expire", 404: "check the address", 410: "check the address"} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(code) }))
+		_, err := httprange.Open(context.Background(), nil, server.URL+"/w.iso?token=secret")
+		server.Close()
+		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "secret") {
+			t.Errorf("%d: %v; want %q", code, err, want)
+		}
+	}
+}
