@@ -311,3 +311,24 @@ func TestProbeKVM(t *testing.T) {
 		t.Errorf("left behind:\n%s", v)
 	}
 }
+
+// Builds that begin at the same time take turns: a name that another probe has says nothing about KVM.
+func TestProbesAtOnce(t *testing.T) {
+	pool, _ := libvirttest.Pool(t)
+	reasons := make(chan string, 3)
+	for range cap(reasons) {
+		c := libvirttest.Connect(t)
+		go func() {
+			p, err := c.ProbeKVM(t.Context(), pool)
+			if err != nil {
+				p.Reason = "error: " + err.Error()
+			}
+			reasons <- p.Reason
+		}()
+	}
+	for range cap(reasons) {
+		if r := <-reasons; strings.Contains(r, libvirtapi.ProbeName) || strings.HasPrefix(r, "error") {
+			t.Errorf("one probe took another for an answer: %s", r)
+		}
+	}
+}

@@ -19,6 +19,7 @@ import (
 const (
 	probeLimit   = 5 * time.Second
 	probeCleanup = 10 * time.Second
+	probeTurn    = 30 * time.Second
 )
 
 // ProbeName is the name of the probe's domain, and begins that of its volume. The domain's is always the same, since
@@ -107,16 +108,19 @@ func (c *Conn) probeGuest(ctx context.Context, acc Accelerator, disk Volume) (Pr
 	return c.probeOutput(ctx, acc, started)
 }
 
-// startProbe waits its turn when another build probes just now.
+// startProbe waits its turn when another build probes just now: a name that is taken says nothing about KVM.
 func (c *Conn) startProbe(ctx context.Context, l *link, doc string) (Domain, error) {
-	turn := time.Now().Add(probeLimit)
+	turn := time.Now().Add(probeTurn)
 	for {
 		d, err := on(ctx, l, "start domain", ProbeName, c.limits.act, func(r *golibvirt.Libvirt) (Domain, error) {
 			d, err := r.DomainCreateXML(doc, golibvirt.DomainStartPaused|golibvirt.DomainStartAutodestroy)
 			return domainOf(d), err
 		})
-		if !errors.Is(err, ErrState) || time.Now().After(turn) {
+		if err == nil || !c.probeTaken(ctx, err) {
 			return d, err
+		}
+		if time.Now().After(turn) {
+			return Domain{}, fmt.Errorf("probe KVM: the domain %q of another build has not ended in %s; remove it with: virsh destroy %s", ProbeName, probeTurn, ProbeName)
 		}
 		select {
 		case <-ctx.Done():
@@ -124,6 +128,23 @@ func (c *Conn) startProbe(ctx context.Context, l *link, doc string) (Domain, err
 		case <-time.After(200 * time.Millisecond):
 		}
 	}
+}
+
+// probeTaken says whether err came of another probe with the same name: libvirt then answers OPERATION_INVALID, or
+// OPERATION_FAILED ("domain already exists with uuid"), which a QEMU that does not start may give as well.
+func (c *Conn) probeTaken(ctx context.Context, err error) bool {
+	if errors.Is(err, ErrState) || errors.Is(err, ErrExists) {
+		return true
+	}
+	var e *Error
+	if !errors.As(err, &e) || golibvirt.ErrorNumber(e.Code) != golibvirt.ErrOperationFailed {
+		return false
+	}
+	if strings.Contains(e.Message, ProbeName) { // it may have ended by now
+		return true
+	}
+	_, found := c.LookupDomain(ctx, ProbeName)
+	return found == nil
 }
 
 // probeOutput lets the guest run and waits for its line.
