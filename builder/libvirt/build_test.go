@@ -532,14 +532,16 @@ func (o otherUser) DeleteVolume(ctx context.Context, v libvirtapi.Volume) error 
 }
 
 func TestForceReplacesTheOutputOnlyWhenThereIsANewOne(t *testing.T) {
-	old := func(b *bench) string { return filepath.Join(b.out, "old") }
+	old := func(b *bench) string { return filepath.Join(b.out, "old.qcow2") }
 	b := newBench(t, nil)
 	b.builder.config.PackerForce = true
 	if err := os.MkdirAll(b.out, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(old(b), nil, 0o644); err != nil {
-		t.Fatal(err)
+	for path, text := range map[string]string{old(b): "", filepath.Join(b.out, "old.json"): oldManifest} {
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
 	}
 	b.fail["CompactVolume"] = errors.New("told to fail")
 	if _, err := b.build(t.Context()); err == nil {

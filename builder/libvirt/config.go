@@ -84,7 +84,7 @@ func (c *Config) Prepare(raws ...any) (warnings []string, err error) {
 
 // across checks what no single section knows.
 func (c *Config) across() []error {
-	var errs []error
+	errs := c.guardOutput()
 	if c.ComputerName != "" && !unknown(c.ComputerName) && strings.EqualFold(c.ComputerName, c.Comm.WinRMUser) {
 		// unattend-generator#16: the account then ends up in no group.
 		errs = append(errs, fmt.Errorf("computer_name: %q is also winrm_username; Windows Setup then leaves the account in no group, give one of them another name", c.ComputerName))

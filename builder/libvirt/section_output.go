@@ -10,8 +10,10 @@ import (
 type OutputConfig struct {
 	// The folder that receives the disk image and its manifest. Default
 	// `output-` and the name of the source block. It must not exist, unless
-	// `packer build -force` is given. It belongs to the user who builds, who
-	// need not be root.
+	// `packer build -force` is given, which replaces the output of an earlier
+	// build, and refuses a folder that holds anything else. It must not be or
+	// contain the current folder, the home folder or an input of the build. It
+	// belongs to the user who builds, who need not be root.
 	OutputDir string `mapstructure:"output_directory"`
 	// Keep the files when Packer destroys the artifact, which it does when the
 	// first post-processor fails, even with `keep_input_artifact`.

@@ -56,7 +56,7 @@ func (s *stepPreflight) Do(ctx context.Context, bag multistep.StateBag) error {
 	problems := []error{
 		s.checkName(ctx, host),
 		s.checkNetwork(ctx, host, ui.Say),
-		checkOutput(s.config.OutputDir, s.config.PackerForce),
+		checkOutput(s.config.OutputDir, s.config.VMName, s.config.PackerForce),
 	}
 	pool, err := s.findPool(ctx, host, ui.Say)
 	if err != nil {
@@ -116,9 +116,12 @@ func (s *stepPreflight) checkNetwork(ctx context.Context, host surveyor, say fun
 }
 
 // checkOutput wants a folder that can be made. It makes nothing.
-func checkOutput(dir string, force bool) error {
+func checkOutput(dir, vmName string, force bool) error {
 	if _, err := os.Lstat(dir); err == nil && !force {
-		return fmt.Errorf("output_directory: %s exists; remove it, choose another, or give -force to have it replaced", dir)
+		return fmt.Errorf("output_directory: %s exists; remove it, choose another, or give -force to have an earlier output replaced", dir)
+	}
+	if _, err := earlierOutput(dir, vmName); err != nil {
+		return err
 	}
 	parent := existingParent(dir)
 	info, err := os.Stat(parent)

@@ -100,11 +100,11 @@ func (s *stepTakeOut) makeOutput(bag multistep.StateBag, build string) (string, 
 	if err != nil {
 		return "", fmt.Errorf("output_directory: %w", err)
 	}
-	if err := checkOutput(dir, s.config.PackerForce); err != nil {
+	if err := checkOutput(dir, s.config.VMName, s.config.PackerForce); err != nil {
 		return "", err
 	}
-	if err := os.RemoveAll(dir); err != nil {
-		return "", fmt.Errorf("output_directory: %w", err)
+	if err := removeEarlierOutput(dir, s.config.VMName); err != nil {
+		return "", err
 	}
 	entry := folderEntry(dir)
 	entry.Result, entry.UUID = true, build
