@@ -49,12 +49,15 @@ func (c *Config) Prepare(raws ...any) (warnings []string, err error) {
 		InterpolateContext: &c.ctx,
 		DecodeHooks:        decodeHooks,
 	}, raws...)
+	var errs []error
 	if decodeErr != nil {
-		return nil, decodeErr
+		if c.PackerBuildName == "" { // which Packer always gives: nothing was decoded
+			return nil, decodeErr
+		}
+		errs = append(errs, decodeErr)
 	}
 
 	c.indexUnknown = c.ImageIndex == 0 && names(raws, "image_index")
-	var errs []error
 	section := func(found []error) { errs = append(errs, found...) }
 	mediaWarnings, mediaErrs := c.MediaConfig.Prepare(&c.ctx)
 	warnings = append(warnings, mediaWarnings...)

@@ -153,6 +153,21 @@ func TestPrepareNamesAllAtOnce(t *testing.T) {
 	}
 }
 
+func TestPrepareGoesOnAfterADecodeError(t *testing.T) {
+	_, _, err := prepare(t, with(map[string]any{"shutdown_timeout": "soon", "firmware": "efi"}))
+	if err == nil {
+		t.Fatal("no error")
+	}
+	for _, want := range []string{"shutdown_timeout", `"soon"`, `firmware: "efi"`} {
+		if !strings.Contains(strings.ReplaceAll(err.Error(), `\"`, `"`), want) {
+			t.Errorf("%q is not in: %v", want, err)
+		}
+	}
+	if strings.Contains(err.Error(), "missing") {
+		t.Errorf("a field that is given is said to be missing: %v", err)
+	}
+}
+
 func TestPrepareRefusesUnknownFields(t *testing.T) {
 	if _, _, err := prepare(t, with(map[string]any{"iso_urI": "x"})); err == nil || !strings.Contains(err.Error(), "iso_urI") {
 		t.Errorf("error is %v", err)
