@@ -168,6 +168,18 @@ func TestPrepareGoesOnAfterADecodeError(t *testing.T) {
 	}
 }
 
+func TestPrepareNamesAllThatIsMissing(t *testing.T) {
+	_, _, err := prepare(t, map[string]any{"packer_build_name": "ws2022"})
+	if err == nil {
+		t.Fatal("no error")
+	}
+	for _, field := range []string{"iso_url", "iso_checksum", "edition", "drivers_iso_url"} {
+		if !strings.Contains(err.Error(), field+": missing") {
+			t.Errorf("%s is not named in: %v", field, err)
+		}
+	}
+}
+
 func TestPrepareRefusesUnknownFields(t *testing.T) {
 	if _, _, err := prepare(t, with(map[string]any{"iso_urI": "x"})); err == nil || !strings.Contains(err.Error(), "iso_urI") {
 		t.Errorf("error is %v", err)

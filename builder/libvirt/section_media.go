@@ -43,16 +43,19 @@ var languageTag = regexp.MustCompile(`^[A-Za-z]{2,3}(-[A-Za-z]{4})?-[A-Za-z]{2}$
 
 // Prepare checks the section.
 func (c *MediaConfig) Prepare(ctx *interpolate.Context) (warnings []string, errs []error) {
+	if c.RawSingleISOUrl == "" && len(c.ISOUrls) == 0 {
+		errs = append(errs, errors.New("iso_url: missing; give the path or URL of a Windows installation ISO"))
+	}
+	if c.ISOChecksum == "" {
+		errs = append(errs, errors.New(`iso_checksum: missing; give "sha256:…", or "none" for a file that you trust`))
+	}
 	switch {
 	case unknown(c.ISOChecksum), unknown(c.RawSingleISOUrl), unknown(strings.Join(c.ISOUrls, "")):
 		// The SDK would fetch "<unknown>" as a checksum file.
 		if c.RawSingleISOUrl != "" {
 			c.ISOUrls, c.RawSingleISOUrl = []string{c.RawSingleISOUrl}, ""
 		}
-	case c.RawSingleISOUrl == "" && len(c.ISOUrls) == 0:
-		errs = append(errs, errors.New("iso_url: missing; give the path or URL of a Windows installation ISO"))
-	case c.ISOChecksum == "":
-		errs = append(errs, errors.New(`iso_checksum: missing; give "sha256:…", or "none" for a file that you trust`))
+	case len(errs) > 0:
 	default:
 		var isoErrs []error
 		warnings, isoErrs = c.ISOConfig.Prepare(ctx)
