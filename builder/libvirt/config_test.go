@@ -180,6 +180,38 @@ func TestPrepareNamesAllThatIsMissing(t *testing.T) {
 	}
 }
 
+func TestPrepareChecksTheFormOfChecksums(t *testing.T) {
+	good := strings.Repeat("0a", 32)
+	for sum, ok := range map[string]bool{
+		"sha256:" + good: true, "SHA256:" + strings.ToUpper(good): true, good: true,
+		"md5:" + good[:32]: true, "sha1:" + good[:40]: true, "sha512:" + good + good: true,
+		"file:https://h/SHA256SUMS": true,
+		"file:":                     false, "sha256:": false, "sha256:xyz": false, "sha256:" + good[:32]: false, "abc": false,
+		"sha3:" + good: false, "sha256=" + good: false, good[:60]: false,
+	} {
+		for field, fields := range map[string]map[string]any{
+			"drivers_iso_checksum": {"drivers_iso_checksum": sum},
+			"payload":              {"payload": []string{"a/x.msi?checksum=" + sum}},
+			"payload: y.msi":       {"payload": []string{"https://h/y.msi?v=1&checksum=" + sum}},
+		} {
+			_, _, err := prepare(t, with(fields))
+			if (err == nil) != ok || err != nil && !strings.Contains(err.Error(), field+": ") {
+				t.Errorf("%s, checksum %q: %v", field, sum, err)
+			}
+		}
+	}
+	for sum, ok := range map[string]bool{"none": true, "": true, unknownText: true} {
+		if _, _, err := prepare(t, with(map[string]any{"drivers_iso_checksum": sum})); (err == nil) != ok {
+			t.Errorf("drivers_iso_checksum %q: %v", sum, err)
+		}
+	}
+	for _, sum := range []string{"", "none"} { // which go-getter does not take, or takes for no checksum
+		if _, _, err := prepare(t, with(map[string]any{"payload": []string{"https://h/y.msi?checksum=" + sum}})); err == nil {
+			t.Errorf("payload with checksum %q is taken", sum)
+		}
+	}
+}
+
 func TestPrepareRefusesUnknownFields(t *testing.T) {
 	if _, _, err := prepare(t, with(map[string]any{"iso_urI": "x"})); err == nil || !strings.Contains(err.Error(), "iso_urI") {
 		t.Errorf("error is %v", err)

@@ -1,6 +1,7 @@
 package libvirt
 
 import (
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"net/url"
@@ -100,7 +101,47 @@ func (c *DriversConfig) Prepare() (warnings []string, errs []error) {
 	if c.DriversISOChecksum == "" && isRemote(c.DriversISOURL) {
 		warnings = append(warnings, "drivers_iso_checksum is not set: the downloaded drivers ISO is not verified, and a cached one is used again even when the URL's content has changed")
 	}
+	if sum := c.DriversISOChecksum; sum != "" && sum != "none" && !unknown(sum) {
+		if err := checkChecksum(sum); err != nil {
+			errs = append(errs, fmt.Errorf("drivers_iso_checksum: %w", err))
+		}
+	}
 	return warnings, errs
+}
+
+// hexDigits are the lengths of the checksums that can be verified.
+var hexDigits = map[string]int{"md5": 32, "sha1": 40, "sha256": 64, "sha512": 128}
+
+// checkChecksum checks the form of a checksum: TYPE:HEX, HEX alone, or
+// file:SOURCE, which is not read.
+func checkChecksum(sum string) error {
+	kind, value, typed := strings.Cut(sum, ":")
+	if typed && kind == "file" {
+		if value == "" {
+			return fmt.Errorf("%q names no file", sum)
+		}
+		return nil
+	}
+	if !typed {
+		value = sum
+	}
+	_, hexErr := hex.DecodeString(value)
+	for name, digits := range hexDigits {
+		if hexErr == nil && len(value) == digits && (!typed || strings.EqualFold(kind, name)) {
+			return nil
+		}
+	}
+	return fmt.Errorf(`%q is not a checksum such as "sha256:" and 64 hexadecimal digits; md5, sha1, sha256, sha512 and file:… are known`, sum)
+}
+
+// sourceChecksum is what follows ?checksum= in a source.
+func sourceChecksum(source string) (sum string, given bool) {
+	_, query, _ := strings.Cut(source, "?")
+	values, err := url.ParseQuery(query)
+	if err != nil || !values.Has("checksum") {
+		return "", false
+	}
+	return values.Get("checksum"), true
 }
 
 // PayloadConfig says what else the guest shall find on the answer disc.
@@ -128,6 +169,11 @@ func (c *PayloadConfig) Prepare() []error {
 		if source == "" || !fileName.MatchString(name) {
 			errs = append(errs, fmt.Errorf("payload: %q has no file name that can stand on the answer disc (found %q); up to 64 letters, digits, spaces and ._()+@,=- are allowed", source, name))
 			continue
+		}
+		if sum, given := sourceChecksum(source); given {
+			if err := checkChecksum(sum); err != nil {
+				errs = append(errs, fmt.Errorf("payload: %s: %w", name, err))
+			}
 		}
 		if other, twice := seen[strings.ToLower(name)]; twice {
 			errs = append(errs, fmt.Errorf("payload: %q and %q would both be called %s on the answer disc; rename one of them", other, source, name))
