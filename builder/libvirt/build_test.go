@@ -382,7 +382,7 @@ func TestPreflight(t *testing.T) {
 					b.t.Fatal(err)
 				}
 			},
-			want: []string{`vm_name: a domain "ws2022" is on qemu:///system already`, "network: \"default\" gives no addresses", "storage_pool: pool", "output_directory: ", "exists"},
+			want: []string{`vm_name: a domain "ws2022" is on qemu:///system already`, "virsh -c qemu:///system destroy ws2022; virsh -c qemu:///system undefine --nvram ws2022", "network: \"default\" gives no addresses", "storage_pool: pool", "output_directory: ", "exists"},
 		},
 		"little space": {
 			set: func(b *bench, e *effects) {
