@@ -1,6 +1,8 @@
 package libvirt
 
 import (
+	"errors"
+	"io/fs"
 	"os"
 
 	packersdk "github.com/hashicorp/packer-plugin-sdk/packer"
@@ -48,11 +50,19 @@ func (a *Artifact) State(name string) any {
 	return nil
 }
 
-// Destroy removes the files and their folder, unless keep_artifact is set:
-// Packer destroys the artifact when the first post-processor fails.
+// Destroy removes the files, and their folder when nothing else is in it, unless
+// keep_artifact is set: Packer destroys the artifact when the first
+// post-processor fails.
 func (a *Artifact) Destroy() error {
 	if a.keep {
 		return nil
 	}
-	return os.RemoveAll(a.dir)
+	var errs []error
+	for _, f := range a.files {
+		if err := os.Remove(f); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			errs = append(errs, err)
+		}
+	}
+	_ = os.Remove(a.dir) // stays with what others have put there
+	return errors.Join(errs...)
 }

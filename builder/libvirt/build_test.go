@@ -575,6 +575,23 @@ func TestDestroyArtifact(t *testing.T) {
 	}
 }
 
+func TestDestroyArtifactKeepsWhatOthersPutThere(t *testing.T) {
+	b := newBench(t, nil)
+	a, err := b.build(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(b.out, "precious.txt"), nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := a.Destroy(); err != nil {
+		t.Fatal(err)
+	}
+	if entries, _ := os.ReadDir(b.out); len(entries) != 1 || entries[0].Name() != "precious.txt" {
+		t.Errorf("output_directory holds %v", entries)
+	}
+}
+
 // TestStepNames: Packer shows a step by its type's name, in -debug and in the
 // prompts of -on-error=ask.
 func TestStepNames(t *testing.T) {
