@@ -46,6 +46,9 @@ func (s *stepCheckDisk) Do(ctx context.Context, bag multistep.StateBag) error {
 		Server:            plan.Product.Server,
 		CloudbaseInit:     wantsCloudbaseInit(plan, state),
 		CertificateSHA256: cert.Hex(),
+		// Only the sysprep block knows that it was to be kept, and its
+		// operation says so.
+		KeepRecovery: state.Reached["guest.recovery.keep"],
 	}
 	if want.CloudbaseInit {
 		// The seal arms it so; SetupComplete starts it in the clone once a

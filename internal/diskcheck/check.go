@@ -38,6 +38,9 @@ type Expect struct {
 	// CertificateSHA256 is the hex SHA-256 of the DER of the certificate that
 	// WinRM listened with, which must not be in the machine's store any more.
 	CertificateSHA256 string
+	// KeepRecovery allows a recovery partition behind drive C:, which the user
+	// has asked for.
+	KeepRecovery bool
 	// Unattend is the answer file that sysprep was given. When set, the cached
 	// copy must hold the same settings.
 	Unattend []byte

@@ -176,7 +176,7 @@ func TestGoodDisks(t *testing.T) {
 			if r.Facts != want || r.Facts.VirtualSize < 100<<20 {
 				t.Errorf("facts %+v", r.Facts)
 			}
-			for _, id := range []string{"image", "partition-table", "windows-volume", "ntfs-clean", "hive-software", "hive-system", "image-state", "boot-driver-viostor", "boot-driver-vioscsi", "cloudbase-init", "cloudbase-init-conf", "cloudbase-init-unattend-conf", "cloudbase-init-state", "answer-file-cached", "answer-file-stray", "autologon", "winrm-listener", "winrm-binding", "firewall-rule", "winrm-certificate", "build-account", "build-remote-token-filter", "build-build-folder", "build-winrm-service"} {
+			for _, id := range []string{"image", "partition-table", "windows-volume", "ntfs-clean", "windows-last", "windows-filled", "hive-software", "hive-system", "image-state", "boot-driver-viostor", "boot-driver-vioscsi", "cloudbase-init", "cloudbase-init-conf", "cloudbase-init-unattend-conf", "cloudbase-init-state", "answer-file-cached", "answer-file-stray", "autologon", "winrm-listener", "winrm-binding", "firewall-rule", "winrm-certificate", "build-account", "build-remote-token-filter", "build-build-folder", "build-winrm-service"} {
 				if !slices.ContainsFunc(r.Findings, func(f Finding) bool { return f.ID == id && f.Severity == handoff.OK }) {
 					t.Errorf("no finding %s", id)
 				}

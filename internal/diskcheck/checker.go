@@ -22,6 +22,7 @@ type checker struct {
 	table  *table
 
 	windows  *ntfs.Volume // drive C:
+	home     partition    // that it lies on
 	software *hive.Hive
 	system   *hive.Hive
 }
@@ -58,6 +59,7 @@ func (c *checker) run() error {
 		return c.ctx.Err()
 	}
 	c.checkVolume()
+	c.checkRoom()
 	c.openHives()
 	for _, check := range []func(){
 		c.checkImageState, c.checkBootDrivers, c.checkCloudbaseInit, c.checkAnswerFiles, c.checkAutologon,
@@ -126,7 +128,7 @@ func (c *checker) openWindows() bool {
 			seen = append(seen, fmt.Sprintf("%s: %v", p, err))
 			continue
 		}
-		c.windows = v
+		c.windows, c.home = v, p
 		c.ok("windows-volume", p.String(), "NTFS with Windows")
 		return true
 	}

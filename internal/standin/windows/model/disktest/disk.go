@@ -29,6 +29,10 @@ type Disk struct {
 	Root string
 	// Dirty marks drive C: as not cleanly unmounted.
 	Dirty bool
+	// Behind is the type of one more partition of 1 MiB behind drive C:, in
+	// sgdisk's four digits (2700 recovery, 0700 data), whose first two are the
+	// type on an MBR.
+	Behind string
 	// ESPOptions are given to mkfs.vfat in place of -F 32.
 	ESPOptions []string
 }
@@ -39,7 +43,8 @@ const (
 	windowsSize = 64 * mib
 	systemAt    = 1 * mib
 	windowsAt   = systemAt + systemSize + 1*mib // 1 MiB for the MSR
-	diskSize    = windowsAt + windowsSize + 1*mib
+	behindAt    = windowsAt + windowsSize
+	diskSize    = behindAt + 2*mib // one for a partition behind Windows
 )
 
 // Raw writes the disk as a raw image into dir and gives its path.
@@ -54,13 +59,19 @@ func (d Disk) Raw(t testing.TB, dir string) string {
 	sparse(t, raw, diskSize)
 	if d.Firmware == "uefi" {
 		d.esp(t, system)
-		Run(t, "gdisk", "sgdisk", "-a", "8",
+		args := []string{
+			"-a", "8",
 			"-n", sectors(1, systemAt, systemSize), "-t", "1:ef00", "-c", "1:EFI system partition",
 			"-n", sectors(2, systemAt+systemSize, mib), "-t", "2:0c01",
-			"-n", sectors(3, windowsAt, windowsSize), "-t", "3:0700", raw)
+			"-n", sectors(3, windowsAt, windowsSize), "-t", "3:0700",
+		}
+		if d.Behind != "" {
+			args = append(args, "-n", sectors(4, behindAt, mib), "-t", "4:"+d.Behind)
+		}
+		Run(t, "gdisk", "sgdisk", append(args, raw)...)
 	} else {
 		system = d.ntfs(t, dir, "system", "", d.System, systemSize)
-		writeMBR(t, raw)
+		writeMBR(t, raw, d.Behind)
 	}
 	place(t, raw, system, systemAt)
 	place(t, raw, windows, windowsAt)

@@ -4,20 +4,31 @@ import (
 	"bytes"
 	"encoding/binary"
 	"os"
+	"strconv"
 	"testing"
 )
 
 // writeMBR writes what Setup writes for BIOS: an active NTFS partition, then
-// Windows. sfdisk (fdisk) would do as well; sgdisk writes no plain MBR.
-func writeMBR(t testing.TB, path string) {
+// Windows, and what lies behind it. sfdisk (fdisk) would do as well; sgdisk
+// writes no plain MBR.
+func writeMBR(t testing.TB, path, behind string) {
 	t.Helper()
+	type entry struct {
+		active, kind byte
+		at, size     int64
+	}
+	entries := []entry{{0x80, 0x07, systemAt, systemSize}, {0, 0x07, windowsAt, windowsSize}}
+	if behind != "" {
+		kind, err := strconv.ParseUint(behind[:2], 16, 8)
+		if err != nil {
+			t.Fatal(err)
+		}
+		entries = append(entries, entry{0, byte(kind), behindAt, mib})
+	}
 	b := make([]byte, 512)
-	for i, p := range []struct {
-		active   byte
-		at, size int64
-	}{{0x80, systemAt, systemSize}, {0, windowsAt, windowsSize}} {
+	for i, p := range entries {
 		e := b[446+16*i:]
-		e[0], e[4] = p.active, 0x07
+		e[0], e[4] = p.active, p.kind
 		binary.LittleEndian.PutUint32(e[8:], uint32(p.at/512))
 		binary.LittleEndian.PutUint32(e[12:], uint32(p.size/512))
 	}
