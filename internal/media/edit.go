@@ -157,8 +157,12 @@ type Options struct{}
 
 // Plan works the edit out. It refuses, with the reason (*RefusedError), discs
 // that are not laid out as it knows them. Rebuild serves those of them whose UDF
-// is sound and whose boot images are known.
+// is sound and whose boot images are known. A file of the disc, edited or not,
+// that runs past its end is a *TruncatedError: a download that was cut off.
 func (e *Edit) Plan(_ Options) (*Plan, error) {
+	if err := e.image.vol.Check(); err != nil {
+		return nil, truncatedFile(err)
+	}
 	size := e.image.size
 	var changes []change
 	if b := e.noPrompt; b != nil && b.replacement != nil {

@@ -1,6 +1,12 @@
 package media
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"github.com/wintemplate/packer-plugin-wintemplate/internal/media/udf"
+)
 
 // NotWindowsError says that a disc is not a Windows installation disc.
 type NotWindowsError struct {
@@ -13,15 +19,35 @@ func (e *NotWindowsError) Error() string {
 	return "not a Windows installation disc: " + e.Found + "; give the ISO as Microsoft publishes it"
 }
 
-// TruncatedError says that a disc ends before its volume does.
+// TruncatedError says that a disc ends before its volume does, or before one of
+// the files on it.
 type TruncatedError struct {
-	// Size is the file's length, Want the least that the volume needs; bytes.
+	// File is the path of the file on the disc that runs past the end; empty when
+	// the volume itself does.
+	File string
+	// Size is the ISO's length, Want the least that the volume or the file needs;
+	// bytes.
 	Size, Want int64
 }
 
 // Error says both sizes and what to try.
 func (e *TruncatedError) Error() string {
-	return fmt.Sprintf("the ISO is truncated: its volume needs %d bytes, the file has %d; download it again and check its checksum", e.Want, e.Size)
+	who := "its volume"
+	if e.File != "" {
+		who = e.File + " on it"
+	}
+	return fmt.Sprintf("the ISO is truncated: %s needs %d bytes, the file has %d; download it again and check its checksum", who, e.Want, e.Size)
+}
+
+// truncatedFile makes a *TruncatedError of what reading the disc's tree gives for
+// a file that runs past its end.
+func truncatedFile(err error) error {
+	var at *fs.PathError
+	var truncated *udf.TruncatedError
+	if errors.As(err, &at) && errors.As(err, &truncated) {
+		return &TruncatedError{File: at.Path, Size: truncated.Size, Want: truncated.Want}
+	}
+	return err
 }
 
 // RefusedError says why a disc can't be patched.

@@ -428,6 +428,32 @@ func TestRebuild(t *testing.T) {
 	}
 }
 
+// TestRebuildIsBounded has many names give the same large file.
+func TestRebuildIsBounded(t *testing.T) {
+	spec := mediatest.Spec(mediatest.Server2022Eval(), media.BytesFile("sources/large.bin", bytes.Repeat([]byte{7}, 3<<20)))
+	disc, err := os.ReadFile(mediatest.Build(t, spec))
+	if err != nil {
+		t.Fatal(err)
+	}
+	large := entryOf(t, disc, "sources/large.bin")
+	for i := range 40 {
+		small := entryOf(t, disc, fmt.Sprintf("sources/dlmanifests/component-%02d.man", i))
+		copy(small[56:64], large[56:64])     // size
+		copy(small[64:72], large[64:72])     // blocks
+		copy(small[176:184], large[176:184]) // extent
+		reseal(small)
+	}
+	image, err := media.Open(bytes.NewReader(disc), int64(len(disc)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = image.Edit().Rebuild(context.Background(), filepath.Join(t.TempDir(), "rebuilt.iso"))
+	var refusal *media.RebuildError
+	if !errors.As(err, &refusal) || !strings.Contains(err.Error(), "more than 4 times") {
+		t.Error(err)
+	}
+}
+
 // TestRebuildKeepsTheBootImage gives the catalogue an image that resembles the
 // disc's file in all samples and differs in one byte.
 func TestRebuildKeepsTheBootImage(t *testing.T) {

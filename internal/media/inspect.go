@@ -15,8 +15,14 @@ import (
 var installNames = []string{"sources/install.wim", "sources/install.esd", "sources/install.swm"}
 
 // Inspect reads what the disc installs: the XML of install.wim (or .esd, .swm),
-// ei.cfg, lang.ini and the boot catalogue. It reads well under 1 MB.
+// ei.cfg, lang.ini and the boot catalogue. It reads well under 1 MB. A file that
+// Setup needs and that runs past the end of the disc is a *TruncatedError.
 func (i *Image) Inspect() (*Facts, error) {
+	f, err := i.inspect()
+	return f, truncatedFile(err)
+}
+
+func (i *Image) inspect() (*Facts, error) {
 	f := &Facts{Label: i.Label(), Channel: ChannelUnknown}
 	install, err := i.findInstall(f)
 	if err != nil {
@@ -41,7 +47,26 @@ func (i *Image) Inspect() (*Facts, error) {
 	if f.Channel, err = i.channel(f.Images); err != nil {
 		return nil, err
 	}
+	if err := i.checkNeeded(); err != nil {
+		return nil, err
+	}
 	return f, i.inspectBoot(f)
+}
+
+// neededNames are files that every Windows disc boots by and starts Setup from,
+// beside those that are read anyway. Plan looks at all files.
+var neededNames = []string{
+	"bootmgr", "bootmgr.efi", "setup.exe", "sources/setup.exe", "boot/bcd", "boot/boot.sdi", "boot/etfsboot.com", "efi/microsoft/boot/bcd",
+}
+
+// checkNeeded reads the entries of the files that Setup needs.
+func (i *Image) checkNeeded() error {
+	for _, name := range neededNames {
+		if _, err := fs.Stat(i.FS(), name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
 }
 
 // findInstall reads the XML of the disc's install image, wherever it is.

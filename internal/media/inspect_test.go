@@ -2,6 +2,8 @@ package media_test
 
 import (
 	"bytes"
+	"context"
+	"encoding/binary"
 	"errors"
 	"io"
 	"os"
@@ -192,6 +194,79 @@ func TestTruncated(t *testing.T) {
 		if !errors.As(err, &truncated) || truncated.Size != int64(size) {
 			t.Errorf("%d of %d bytes: %v", size, len(whole), err)
 		}
+	}
+}
+
+// entryOf gives the file entry (ECMA-167 4/14.9) of a file of a disc that
+// BuildDisc made, to be damaged.
+func entryOf(t *testing.T, disc []byte, path string) []byte {
+	t.Helper()
+	image, err := media.Open(bytes.NewReader(disc), int64(len(disc)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := image.FS().Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	at, ok := f.(interface{ Run() (uint32, bool) }).Run()
+	for sector := 291; ok && sector < len(disc)/2048; sector++ {
+		entry := disc[sector*2048 : sector*2048+2048]
+		if binary.LittleEndian.Uint16(entry) == 261 && entry[27] == 5 && binary.LittleEndian.Uint32(entry[180:])+291 == at {
+			return entry
+		}
+	}
+	t.Fatalf("%s has no entry of its own", path)
+	return nil
+}
+
+// TestTruncatedFile has an ISO whose volume says that it is as short as what was
+// downloaded, so that only the files' own entries tell.
+func TestTruncatedFile(t *testing.T) {
+	for _, c := range []struct {
+		file      string
+		byInspect bool
+	}{
+		{"sources/install.wim", true},
+		{"sources/boot.wim", true},
+		{"setup.exe", true},
+		{"boot/bcd", true},
+		{"support/logging/readme.txt", false},
+		{"sources/dlmanifests/component-07.man", false},
+	} {
+		t.Run(c.file, func(t *testing.T) {
+			disc, err := os.ReadFile(mediatest.Build(t, mediatest.Spec(mediatest.Server2022Eval())))
+			if err != nil {
+				t.Fatal(err)
+			}
+			size := int64(len(disc))
+			entry := entryOf(t, disc, c.file)
+			binary.LittleEndian.PutUint32(entry[180:], uint32(size/2048)-291)
+			reseal(entry)
+			image, err := media.Open(bytes.NewReader(disc), size)
+			if err != nil {
+				t.Fatal(err)
+			}
+			check := func(who string, err error, want bool) {
+				t.Helper()
+				var truncated *media.TruncatedError
+				if errors.As(err, &truncated) != want || want && (truncated.File != c.file || truncated.Size != size || truncated.Want <= size ||
+					!strings.Contains(err.Error(), c.file) || !strings.Contains(err.Error(), "download it again")) {
+					t.Errorf("%s: %v", who, err)
+				}
+			}
+			_, err = image.Inspect()
+			check("inspect", err, c.byInspect)
+			edit := image.Edit()
+			_, err = edit.Plan(media.Options{})
+			check("a plan of nothing", err, true)
+			if err := edit.NoPromptUEFI(); err != nil {
+				t.Fatal(err)
+			}
+			_, err = edit.Plan(media.Options{})
+			check("a plan of the boot image", err, true)
+			check("rebuild", image.Edit().Rebuild(context.Background(), filepath.Join(t.TempDir(), "rebuilt.iso")), true)
+		})
 	}
 }
 

@@ -21,6 +21,9 @@ import (
 // carry over is a *RebuildError. The file is its owner's only: what was added may
 // be an answer file with passwords.
 func (e *Edit) Rebuild(ctx context.Context, out string) error {
+	if err := e.image.vol.Check(); err != nil {
+		return truncatedFile(err)
+	}
 	spec := DiscSpec{Label: cut(e.image.Label(), 32), Recorded: e.image.vol.Recorded()}
 	var err error
 	if spec.Files, spec.Directories, err = e.files(); err != nil {
@@ -44,10 +47,15 @@ func cut(s string, n int) string {
 	return strings.ToValidUTF8(s[:n], "")
 }
 
+// maxSharing is how many times its size a disc's files may have together: oscdimg
+// -o stores equal files once, a hostile disc one file under any number of names.
+const maxSharing = 4
+
 // files are the disc's files and directories after the edit's steps.
 func (e *Edit) files() ([]DiscFile, []string, error) {
 	files, dirs := map[string]DiscFile{}, map[string]string{}
 	tree := e.image.FS()
+	var total int64
 	err := fs.WalkDir(tree, ".", func(path string, d fs.DirEntry, err error) error {
 		if err != nil || path == "." {
 			return err
@@ -59,6 +67,9 @@ func (e *Edit) files() ([]DiscFile, []string, error) {
 		info, err := d.Info()
 		if err != nil {
 			return err
+		}
+		if total += info.Size(); total > maxSharing*e.image.size {
+			return &RebuildError{Reason: fmt.Sprintf("its files have more than %d times its own %d bytes together", maxSharing, e.image.size)}
 		}
 		files[udf.Fold(path)] = DiscFile{Path: path, Size: info.Size(), Open: func() (io.ReadCloser, error) { return tree.Open(path) }}
 		return nil

@@ -13,7 +13,7 @@ type claim struct {
 }
 
 // maxClaims bounds the runs of all directories together.
-const maxClaims = 1 << 17
+const maxClaims = 2 * maxDirs
 
 // claimNames notes where a directory's names lie, once for each directory, and
 // refuses what a disc can't need: directories that share blocks, by which a

@@ -3,20 +3,17 @@ package udf
 import (
 	"fmt"
 	"strings"
+	"sync"
 )
 
-// maxDirectory bounds a directory's size in bytes: that of some 200,000 names.
-const maxDirectory = 16 << 20
-
 // maxNames bounds the names of a volume's directories together, in bytes: some
-// 200,000 names. A Windows disc has about a thousand.
-const maxNames = maxDirectory
-
-// maxCached bounds the directories that are kept, in bytes as cost counts them.
-const maxCached = 16 << 20
+// 50,000 names, where a Windows disc has about a thousand. All directories that
+// were read are kept: a bound on the names is one on the memory, and no path is
+// so long that walking to it reads anything twice.
+const maxNames = 4 << 20
 
 // maxDirs bounds the number of directories of a volume.
-const maxDirs = 1 << 16
+const maxDirs = 1 << 14
 
 // fid is a file identifier descriptor, 4/14.4.
 type fid struct {
@@ -31,10 +28,15 @@ type directory struct {
 	entry *entry
 	fids  []fid // neither deleted nor the parent's
 	raw   []byte
+
+	indexOnce sync.Once
+	exact     map[string]int
+	folded    map[string]int // by Fold: the first of the names
 }
 
-// cost is about what the directory takes of memory.
-func (d *directory) cost() int { return len(d.raw) + len(d.fids)*96 }
+// scanned is how many names are looked through one by one; of more an index is
+// made, since a walk looks every name up.
+const scanned = 64
 
 // File characteristics of a FID, 4/14.4.3.
 const (
@@ -48,6 +50,14 @@ const fidFixed = 38
 // lookup finds name in any case; an exact match is preferred, since UDF allows
 // names that differ only in case.
 func (d *directory) lookup(name string) (int, bool) {
+	if len(d.fids) > scanned {
+		d.indexOnce.Do(d.index)
+		if i, ok := d.exact[name]; ok {
+			return i, true
+		}
+		i, ok := d.folded[Fold(name)]
+		return i, ok
+	}
 	found := -1
 	for i := range d.fids {
 		switch {
@@ -58,6 +68,13 @@ func (d *directory) lookup(name string) (int, bool) {
 		}
 	}
 	return found, found >= 0
+}
+
+func (d *directory) index() {
+	d.exact, d.folded = make(map[string]int, len(d.fids)), make(map[string]int, len(d.fids))
+	for i := len(d.fids) - 1; i >= 0; i-- { // so that the first of equal names stays
+		d.exact[d.fids[i].name], d.folded[Fold(d.fids[i].name)] = i, i
+	}
 }
 
 // readDirectory reads the directory whose entry lies at block.
@@ -75,9 +92,6 @@ func (v *Volume) readDirectory(block uint32) (*directory, error) {
 	object := fmt.Sprintf("directory at block %d", block)
 	if !e.isDir() {
 		return nil, malformed(object, "file type %d", e.kind)
-	}
-	if e.size > maxDirectory {
-		return nil, malformed(object, "%d bytes long", e.size)
 	}
 	for _, x := range e.extents {
 		if x.hole {
@@ -104,14 +118,10 @@ func (v *Volume) readDirectory(block uint32) (*directory, error) {
 			return nil, err
 		}
 	}
-	if v.cached+d.cost() > maxCached {
-		clear(v.dirs)
-		v.cached = 0
+	if first := v.dirs[block]; first != nil {
+		return first, nil // another goroutine was faster
 	}
-	if v.dirs[block] == nil && d.cost() <= maxCached {
-		v.dirs[block] = d
-		v.cached += d.cost()
-	}
+	v.dirs[block] = d
 	return d, nil
 }
 

@@ -1,7 +1,6 @@
 package udf
 
 import (
-	"fmt"
 	"io/fs"
 	"slices"
 	"strings"
@@ -25,12 +24,9 @@ func (d dirEntry) Type() fs.FileMode {
 }
 
 func (d dirEntry) Info() (fs.FileInfo, error) {
-	e, err := d.v.readEntry(d.f.block)
+	e, err := d.v.namedEntry(d.f)
 	if err != nil {
 		return nil, err
-	}
-	if e.isDir() != d.f.dir {
-		return nil, malformed(fmt.Sprintf("name %q", d.f.name), "says directory: %t, its file entry has type %d", d.f.dir, e.kind)
 	}
 	return fileInfo{d.f.name, e}, nil
 }

@@ -45,9 +45,9 @@ const (
 	adEmbedded = 3
 )
 
-// maxExtents bounds one file's extents: at 1 GiB each that is far beyond any
-// disc, while a chain of allocation extents could go on for ever.
-const maxExtents = 1 << 16
+// maxExtents bounds one file's extents: a disc that was written at once has one
+// for each GiB, and a hostile one could have a chain of them go on for ever.
+const maxExtents = 1 << 12
 
 // readEntry reads the file entry at block.
 func (v *Volume) readEntry(block uint32) (*entry, error) {
@@ -129,14 +129,18 @@ func (v *Volume) readExtents(object string, ads []byte, form int) ([]extent, err
 		switch word >> 30 {
 		case 0:
 			p := v.sequence.partition
-			if int64(block)*SectorSize+length > int64(p.Length)*SectorSize {
+			end := int64(block)*SectorSize + length
+			if want := int64(p.Start)*SectorSize + end; want > v.size {
+				return nil, &TruncatedError{Size: v.size, Want: want}
+			}
+			if end > int64(p.Length)*SectorSize {
 				return nil, malformed(object, "an extent of %d bytes at block %d ends past the partition's %d blocks", length, block, p.Length)
 			}
 			out = append(out, extent{block: block, length: length})
 		case 1, 2:
 			out = append(out, extent{length: length, hole: true})
 		case 3:
-			if chained++; chained > maxExtents/128 {
+			if chained++; chained > maxExtents/64 {
 				return nil, malformed(object, "its allocation extents go on for ever")
 			}
 			next, err := v.allocationExtent(block)

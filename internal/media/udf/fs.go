@@ -56,18 +56,27 @@ func (f FS) find(op, name string) (*entry, string, error) {
 			block, written, isDir = d.fids[i].block, d.fids[i].name, d.fids[i].dir
 		}
 	}
-	e, err := f.v.readEntry(block)
+	e, err := f.v.namedEntry(fid{name: written, block: block, dir: isDir})
 	if err != nil {
 		return fail(err)
 	}
-	if e.kind != typeDirectory && e.kind != typeFile {
-		return fail(malformed("file entry", "file type %d", e.kind))
-	}
-	if e.isDir() != isDir {
-		// else a walk, which goes by the name, and Open would see two different trees
-		return fail(malformed(fmt.Sprintf("name %q", written), "says directory: %t, its file entry has type %d", isDir, e.kind))
-	}
 	return e, written, nil
+}
+
+// namedEntry reads the entry that a name belongs to. The two must agree: else a
+// walk, which goes by the name, and Open would see two different trees.
+func (v *Volume) namedEntry(f fid) (*entry, error) {
+	e, err := v.readEntry(f.block)
+	if err != nil {
+		return nil, err
+	}
+	if e.kind != typeDirectory && e.kind != typeFile {
+		return nil, malformed("file entry", "file type %d", e.kind)
+	}
+	if e.isDir() != f.dir {
+		return nil, malformed(fmt.Sprintf("name %q", f.name), "says directory: %t, its file entry has type %d", f.dir, e.kind)
+	}
+	return e, nil
 }
 
 // Open implements fs.FS.

@@ -115,8 +115,8 @@ func (d *editDir) encodedSize() (int64, error) {
 		}
 		n += int64((fidFixed + len(name) + 3) &^ 3)
 	}
-	if n > maxDirectory {
-		return 0, fmt.Errorf("a directory of %d bytes of names", n)
+	if n > maxNames {
+		return 0, fmt.Errorf("a directory of %d bytes of names; up to %d are read", n, maxNames)
 	}
 	return n, nil
 }

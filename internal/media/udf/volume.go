@@ -18,9 +18,8 @@ type Volume struct {
 	sequence sequence
 	rootICB  uint32 // block
 
-	mu     sync.Mutex
-	dirs   map[uint32]*directory // by block of the ICB
-	cached int                   // what dirs takes, in bytes
+	mu   sync.Mutex
+	dirs map[uint32]*directory // by block of the ICB
 	// claims are where the directories in claimed have their names, ascending;
 	// names is how many bytes they are.
 	claims  []claim
