@@ -84,11 +84,13 @@ type SealResult struct {
 
 // Codes of the seal's failures, recognised in sysprep's setuperr.log.
 const (
-	SealAppX            = "appx"             // 0x80073cf2: a package installed for one user only
-	SealBitLocker       = "bitlocker"        // 0x80310039
-	SealReservedStorage = "reserved-storage" // 0x800f0975
-	SealRearm           = "rearm"            // 0xc004d307
-	SealProvider        = "sysprep-provider" // a provider DLL failed or is absent
+	SealAppX            = "appx"              // 0x80073cf2: a package installed for one user only
+	SealBitLocker       = "bitlocker"         // 0x80310039
+	SealReservedStorage = "reserved-storage"  // 0x800f0975
+	SealRearm           = "rearm"             // 0xc004d307
+	SealProvider        = "sysprep-provider"  // a provider DLL failed or is absent
+	SealDefender        = "defender-endpoint" // Defender for Endpoint guards its senseGuid
+	SealUpgraded        = "upgraded"          // sysprep refuses an upgraded Windows
 	SealNotStarted      = "sysprep-not-started"
 	SealTimeout         = "sysprep-timeout"
 	SealUndeployable    = "image-undeployable" // generalize failed half-way: the image is spoiled

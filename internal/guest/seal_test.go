@@ -208,6 +208,17 @@ func TestSealFails(t *testing.T) {
 			set:  bad(complete, `Error SYSPRP ActionPlatform::LaunchModule: Failure occurred while executing 'SysPrep_Cleanup' from C:\Windows\System32\DscCore.dll; dwRet = 0x2[gle=0x00000000]`),
 			code: guest.SealProvider, says: `SysPrep_Cleanup of C:\Windows\System32\DscCore.dll failed with 0x2`, beacon: "seal fail",
 		},
+		// as in MicrosoftDocs/azure-docs#43893 and #49145
+		"an external provider": {
+			set:  bad(complete, `Error [0x0f0082] SYSPRP LaunchDll:Failure occurred while executing 'DscCore.dll,SysPrep_Cleanup', returned error code 0x2`),
+			code: guest.SealProvider, says: `SysPrep_Cleanup of DscCore.dll failed with 0x2`, beacon: "seal fail",
+		},
+		// as in actions/runner-images#9659
+		"Defender for Endpoint": {
+			set:  bad(complete, `Error SYSPRP ActionPlatform::DeleteValue: Error from RegDeleteValueW for value senseGuid under key HKEY_LOCAL_MACHINE\Software\Microsoft\Windows Advanced Threat Protection; dwRet = 0x5`),
+			code: guest.SealDefender, says: `offboarding`, beacon: "seal fail",
+		},
+		"an upgraded Windows":  {set: bad(complete, "Error SYSPRP spopk.dll:: Sysprep will not run on an upgraded OS. You can only run Sysprep on a custom (clean) install version of Windows."), code: guest.SealUpgraded, says: "afresh", beacon: "seal fail"},
 		"half-way":             {set: bad(undeployable, "Failure occurred while executing 'X' from C:\\y.dll; dwRet = 0x5"), retry: true, code: guest.SealUndeployable, says: "spoiled", beacon: "seal fail"},
 		"of no known cause":    {set: bad(complete, "Error something new"), code: guest.SealValidate, says: "something new", beacon: "seal fail"},
 		"sysprep does nothing": {set: `$global:Exit['sysprep.exe'] = 0`, retry: true, code: guest.SealNotStarted, says: "LocalSystem", beacon: "seal info"},

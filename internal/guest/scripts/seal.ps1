@@ -132,12 +132,19 @@ function Get-Cause([string[]]$Lines) {
     foreach ($known in @(
             @('0x80310039', 'bitlocker', 'BitLocker is on, or drive C: is not fully decrypted; turn it off with manage-bde -off C: and wait'),
             @('0x800f0975', 'reserved-storage', 'Windows holds reserved storage, as while an update is installed; let updates finish and restart'),
-            @('0xc004d307', 'rearm', 'the number of times that this installation may be rearmed is used up; install afresh, or set skip_rearm'))) {
+            @('0xc004d307', 'rearm', 'the number of times that this installation may be rearmed is used up; install afresh, or set skip_rearm'),
+            @('value senseGuid', 'defender-endpoint', 'Defender for Endpoint guards its registration; run the offboarding script of your tenant before the sysprep block, and install afresh'),
+            @('will not run on an upgraded OS', 'upgraded', 'this Windows was upgraded from an older one; install afresh'))) {
         if ($text -match $known[0]) { return @{ code = $known[1]; message = "$($known[2]) ($($known[0]))"; packages = @() } }
     }
     $module = [regex]::Match($text, "Failure occurred while executing '([^']+)' from ([^;]+);\s*dwRet = (0x[0-9a-fA-F]+)")
     if ($module.Success) {
         return @{ code = 'sysprep-provider'; message = "$($module.Groups[1].Value) of $($module.Groups[2].Value) failed with $($module.Groups[3].Value)"; packages = @() }
+    }
+    # How external providers are named: 'DscCore.dll,SysPrep_Cleanup', returned error code 0x2.
+    $library = [regex]::Match($text, "Failure occurred while executing '([^',]+),([^']+)',\s*returned error code (\w+)")
+    if ($library.Success) {
+        return @{ code = 'sysprep-provider'; message = "$($library.Groups[2].Value) of $($library.Groups[1].Value) failed with $($library.Groups[3].Value)"; packages = @() }
     }
     @{ code = 'sysprep-validate'; message = 'setuperr.log names no cause that is known here'; packages = @() }
 }

@@ -44,4 +44,13 @@ type Faults struct {
 	// MSIExitCodes maps an installer's file name to the code that msiexec
 	// ends with, 1603 for a rollback.
 	MSIExitCodes map[string]int `json:"msi_exit_codes,omitempty"`
+	// MSISeconds maps an installer's file name to how long it takes.
+	MSISeconds map[string]int `json:"msi_seconds,omitempty"`
+	// IgnoreRestart makes Windows go on when it is told to restart, as one
+	// does that waits for a program to close.
+	IgnoreRestart bool `json:"ignore_restart,omitempty"`
+	// Conditions are what Windows is in when it first starts.
+	Conditions Conditions `json:"conditions,omitzero"`
+	// WinRM are troubles of its WinRM service.
+	WinRM []WinRMFault `json:"winrm,omitempty"`
 }

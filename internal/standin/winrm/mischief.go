@@ -34,6 +34,7 @@ const (
 	FaultCode                    // a fault with Code
 	ResetAfter                   // the operation happens, its answer is lost by RST
 	Garbage                      // 200, and a body that is no SOAP
+	Unavailable                  // HTTP 503, as http.sys answers while the service behind it is not there
 	Truncated                    // the operation happens; half its answer, then the connection ends
 )
 
@@ -112,6 +113,10 @@ func (ms *mischiefs) before(s *Server, w http.ResponseWriter, r *http.Request, o
 			return nil, faultNotReady(), false
 		case FaultCode:
 			return nil, &fault{code: m.Code, subcode: "w:InternalError", reason: "a fault on request"}, false
+		case Unavailable:
+			w.Header().Set("Server", "Microsoft-HTTPAPI/2.0")
+			http.Error(w, "Service Unavailable", http.StatusServiceUnavailable)
+			return nil, nil, true
 		case Garbage:
 			w.Header().Set("Content-Type", "application/soap+xml;charset=UTF-8")
 			_, _ = w.Write([]byte("<html><body>It works!</body></html>"))

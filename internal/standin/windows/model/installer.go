@@ -6,6 +6,7 @@ import (
 	"path"
 	"regexp"
 	"strings"
+	"time"
 
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/standin/regf"
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/standin/windows/model/msi"
@@ -68,6 +69,10 @@ func (m *Model) install(ctx context.Context, file string, properties []string) (
 	want, ordered := m.host.Faults().MSIExitCodes[path.Base(strings.ReplaceAll(file, `\`, "/"))]
 	if ordered && want != msiSuccess && want != msiRebootRequired && want != msiRebootStarted {
 		return want, fmt.Sprintf("Product: %s -- Installation failed.\r\nMainEngineThread is returning %d\r\n", product, want)
+	}
+	select {
+	case <-time.After(time.Duration(m.host.Faults().MSISeconds[path.Base(strings.ReplaceAll(file, `\`, "/"))]) * time.Second):
+	case <-ctx.Done():
 	}
 	act, known := installers[strings.ToLower(strings.TrimSpace(firstWords(product)))]
 	if !known {

@@ -24,10 +24,11 @@ type Model struct {
 	disk    drive
 	bootID  string
 	booted  time.Time
-	running map[string]bool  // services, by lower-case name
-	tasks   map[string]*task // scheduled tasks of this boot, by id
-	leaving bool             // a restart or power-off is under way
-	private bool             // the network is Private
+	running map[string]bool      // services, by lower-case name
+	tasks   map[string]*task     // scheduled tasks of this boot, by id
+	leaving bool                 // a restart or power-off is under way
+	private bool                 // the network is Private
+	ends    map[string]time.Time // when processes of the conditions end
 	// installer is held while Windows Installer runs: a second msiexec gets
 	// 1618.
 	installer sync.Mutex
@@ -100,6 +101,8 @@ func (m *Model) Boot(h Host) error {
 	m.bindDevices(h.Devices())
 	m.writeDriverFiles(m.disk)
 	m.finishRestart()
+	m.firstConditions()
+	m.resumeConditions()
 	m.makePageFile()
 	m.logStart()
 	m.startServices()

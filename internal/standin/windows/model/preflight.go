@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/guest"
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/standin/regf"
@@ -44,8 +45,8 @@ func (m *Model) strayPackages() []string {
 			provisioned = append(provisioned, strings.ToLower(family(sub.Name)))
 		}
 	}
-	if k := m.software.Open(appxUserKey); k != nil {
-		for _, sub := range k.Subkeys() {
+	for _, user := range []string{appxUserKey, orphanUserKey} {
+		for _, sub := range m.software.Create(user).Subkeys() {
 			if !slices.Contains(provisioned, strings.ToLower(family(sub.Name))) {
 				stray = append(stray, sub.Name)
 			}
@@ -60,17 +61,23 @@ func family(fullName string) string { name, _, _ := strings.Cut(fullName, "_"); 
 func (m *Model) appxRemove(_ context.Context, c caller, p guest.AppXRemoveParameters) (guest.AppXRemoveResult, bool, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	r := guest.AppXRemoveResult{Left: []string{}}
-	for _, name := range p.Packages {
-		// LocalSystem is refused per-user deployment (windows-powershell-docs#2391).
-		if c.system || !m.software.Delete(appxUserKey+`\`+name) {
-			r.Left = append(r.Left, name)
-		}
-	}
-	return r, false, nil
+	return guest.AppXRemoveResult{Left: m.removePackages(c, p.Packages)}, false, nil
 }
 
-func (m *Model) preflight(_ context.Context, c caller, p guest.PreflightParameters) (guest.PreflightResult, bool, error) {
+// removePackages does Remove-AppxPackage and gives what is left: LocalSystem is
+// refused per-user deployment (windows-powershell-docs#2391), and of a user who
+// is gone nothing can be removed.
+func (m *Model) removePackages(c caller, names []string) []string {
+	left := []string{}
+	for _, name := range names {
+		if c.system || !m.software.Delete(appxUserKey+`\`+name) {
+			left = append(left, name)
+		}
+	}
+	return left
+}
+
+func (m *Model) preflight(ctx context.Context, c caller, p guest.PreflightParameters) (guest.PreflightResult, bool, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	reboot := false
@@ -109,8 +116,12 @@ func (m *Model) preflight(_ context.Context, c caller, p guest.PreflightParamete
 			return reboot
 		})
 	}
-	ok("windows-update")
-	ok("domain")
+	m.preflightUpdates(ctx, p, problem, ok)
+	if m.inDomain() {
+		problem("domain", "Win32_ComputerSystem", "the machine is in a domain", "leave the domain before the sysprep block", nil)
+	} else {
+		ok("domain")
+	}
 	if n, _ := m.system.Number("Setup", "Upgrade"); n != 0 {
 		problem("upgraded", `HKLM\SYSTEM\Setup!Upgrade`, "this Windows was upgraded from an older one", "install afresh: sysprep refuses an upgraded Windows", nil)
 	} else {
@@ -127,7 +138,9 @@ func (m *Model) preflight(_ context.Context, c caller, p guest.PreflightParamete
 	}
 	cleanup, _ := m.system.Number(sysprepStatusKey, "CleanupState")
 	general, _ := m.system.Number(sysprepStatusKey, "GeneralizationState")
-	if cleanup != 2 || general != 7 {
+	if m.processRuns("sysprep") {
+		problem("sysprep-running", "sysprep.exe", "another sysprep runs", "wait until it has ended", nil)
+	} else if cleanup != 2 || general != 7 {
 		problem("sysprep-running", sysprepStatusKey, fmt.Sprintf("CleanupState=%d GeneralizationState=%d", cleanup, general), "set to 2 and 7", func() bool {
 			m.system.SetDWord(sysprepStatusKey, "CleanupState", 2)
 			m.system.SetDWord(sysprepStatusKey, "GeneralizationState", 7)
@@ -151,7 +164,7 @@ func (m *Model) preflight(_ context.Context, c caller, p guest.PreflightParamete
 	} else {
 		ok("defender-endpoint")
 	}
-	ok("bitlocker")
+	m.preflightBitLocker(ctx, p, problem, ok)
 	if n, _ := m.software.Number(reserveKey, "ActiveScenario"); n != 0 {
 		problem("reserved-storage", reserveKey, fmt.Sprintf("ActiveScenario=%d", n), "reserved storage was disabled", func() bool {
 			m.software.SetDWord(reserveKey, "ActiveScenario", 0)
@@ -170,20 +183,54 @@ func (m *Model) preflight(_ context.Context, c caller, p guest.PreflightParamete
 			ok("cloudbase-init-ran")
 		}
 	}
-	if stray := m.strayPackages(); len(stray) > 0 {
-		problem("appx", strings.Join(stray, ", "), "installed for one user, not for all", "removed", func() bool {
-			for _, name := range stray {
-				if !c.system {
-					m.software.Delete(appxUserKey + `\` + name)
-				}
-			}
-			return !c.system
-		})
-	} else {
+	switch stray := m.strayPackages(); {
+	case len(stray) == 0:
 		ok("appx")
+	case !p.Fix:
+		problem("appx", strings.Join(stray, ", "), "installed for one user, not for all", "Remove-AppxPackage, as the user who has it", nil)
+	default:
+		if left := m.removePackages(c, stray); len(left) > 0 {
+			add("appx", guest.FindingWarn, strings.Join(left, ", "), "installed for one user, and could not be removed", "sysprep will say whether it minds")
+		} else {
+			add("appx", guest.FindingFixed, strings.Join(stray, ", "), "installed for one user, not for all", "removed")
+		}
 	}
 	return guest.PreflightResult{Findings: findings}, reboot, nil
 }
+
+// preflightUpdates waits for servicing, when it may.
+func (m *Model) preflightUpdates(ctx context.Context, p guest.PreflightParameters, problem problemFunc, ok func(string)) {
+	busy := func() bool { return m.processRuns("TiWorker") }
+	if !busy() {
+		ok("windows-update")
+		return
+	}
+	if p.Fix && m.await(ctx, time.Duration(p.WaitSeconds)*time.Second, func() bool { return !busy() }) {
+		problem("windows-update", "servicing", "was busy", "waited until it had ended", func() bool { return true })
+		return
+	}
+	problem("windows-update", "TiWorker", "still runs", "let updates and installations end before the sysprep block", nil)
+}
+
+// preflightBitLocker decrypts drive C:, when it may.
+func (m *Model) preflightBitLocker(ctx context.Context, p guest.PreflightParameters, problem problemFunc, ok func(string)) {
+	found := m.conversionStatus()
+	if found == fullyDecrypted {
+		ok("bitlocker")
+		return
+	}
+	if p.Fix {
+		m.decrypt()
+		if m.await(ctx, time.Duration(p.WaitSeconds)*time.Second, func() bool { return m.conversionStatus() == fullyDecrypted }) {
+			problem("bitlocker", "C:", fmt.Sprintf("conversion status %d", found), "decrypted", func() bool { return true })
+			return
+		}
+	}
+	problem("bitlocker", "C:", fmt.Sprintf("conversion status %d, not 0 (fully decrypted)", found), "manage-bde -off C:, and PreventDeviceEncryption=1 in the installation", nil)
+}
+
+// problemFunc reports a problem: mended when the caller wishes it and mend can.
+type problemFunc = func(id, object, found, remedy string, mend func() bool)
 
 // goneProviders are sysprep providers whose library is not there.
 func (m *Model) goneProviders() []string {

@@ -48,6 +48,9 @@ func (m *Model) sealStages(ctx context.Context, c caller, p guest.SealParameters
 	if err != nil {
 		return r, err
 	}
+	if m.processRuns("sysprep") {
+		return r, failure("sysprep-running", "another sysprep.exe runs; wait until it has ended")
+	}
 	if start := m.serviceStart(cloudbaseService); start != -1 && start != startDisabled {
 		return r, failure("not-disabled", "the service cloudbase-init is not disabled, so it has run, or may have, in this machine")
 	}
@@ -89,6 +92,9 @@ func (m *Model) sealStages(ctx context.Context, c caller, p guest.SealParameters
 		_ = m.disk.remove(log)
 	}
 	m.sysprep(answers)
+	if !m.disk.exists(sysprepAct) {
+		return r, failure(guest.SealNotStarted, "sysprep.exe ended with 0 and has begun nothing; it may refuse LocalSystem")
+	}
 	if r.ImageState = m.imageState(); r.ImageState != stateSealed {
 		return r, m.sysprepFailure(r.ImageState)
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -27,8 +28,17 @@ const (
 // The caller holds the lock; it is let go while generalize runs, in which the
 // state reads UNDEPLOYABLE in a good run too (packer#5385).
 func (m *Model) sysprep(answers string) {
+	if m.processRuns("sysprep") {
+		// Looked at before the log is opened: "only one instance of Sysprep can
+		// run at a given time" (Microsoft, "How Sysprep Works", cc766514).
+		return
+	}
 	_ = m.disk.remove(sysprepTag)
 	m.sysprepLog(sysprepAct, "[0x0f004d] SYSPRP The time is now; Beginning of a new sysprep run")
+	if slices.Contains(m.pendingReboot(), "file-rename") {
+		// A warning, and the run goes on (notepad-plus-plus#13675).
+		m.sysprepLog(sysprepAct, "SYSPRP WinMain: File operations pending")
+	}
 	if errs := m.validate(answers); len(errs) > 0 {
 		// Refused before anything was changed: the state stays, another run
 		// may follow.
@@ -41,6 +51,17 @@ func (m *Model) sysprep(answers string) {
 	m.mu.Unlock()
 	time.Sleep(generalizeTime)
 	m.mu.Lock()
+	if n, _ := m.software.Number(atpKey, "OnboardingState"); n != 0 {
+		// Its self-protection refuses what generalize deletes, half-way (runner-images#9659).
+		errs := []string{
+			`SYSPRP ActionPlatform::DeleteValue: Error from RegDeleteValueW for value senseGuid under key HKEY_LOCAL_MACHINE\Software\Microsoft\Windows Advanced Threat Protection; dwRet = 0x5`,
+			"SYSPRP SysprepSession::ExecuteInternal: Error in executing action for Windows-SenseClient-Service; dwRet = 0x5",
+			"[0x0f00a8] SYSPRP WinMain:Hit failure while processing sysprep generalize internal providers; hr = 0x80070005",
+		}
+		m.sysprepLog(sysprepErr, errs...)
+		m.sysprepLog(sysprepAct, errs...)
+		return
+	}
 	if faults := m.host.Faults(); len(faults.SysprepErrors) > 0 { // SysprepSpoils: validate took it
 		m.sysprepLog(sysprepErr, faults.SysprepErrors...)
 		m.sysprepLog(sysprepAct, faults.SysprepErrors...)
@@ -67,7 +88,30 @@ func (m *Model) validate(answers string) []string {
 	if _, err := readUnattend(b); err != nil {
 		return []string{line("[0x0f0082] SYSPRP ParseCommands: the answer file %s is invalid: %v", answers, err)}
 	}
-	if stray := m.strayPackages(); len(stray) > 0 {
+	if errs := m.validateServicing(); errs != nil {
+		return errs
+	}
+	if n, _ := m.system.Number(upgradeKey, "Upgrade"); n != 0 {
+		return []string{
+			"SYSPRP spopk.dll:: Sysprep will not run on an upgraded OS. You can only run Sysprep on a custom (clean) install version of Windows.",
+			spopkFailed("0xc000000d"),
+		}
+	}
+	if status := m.conversionStatus(); status != fullyDecrypted {
+		return []string{
+			"SYSPRP BitLocker-Sysprep: BitLocker is on for the OS volume. Turn BitLocker off to run Sysprep. (0x80310039)",
+			`SYSPRP ActionPlatform::LaunchModule: Failure occurred while executing 'ValidateBitLockerState' from C:\Windows\System32\BdeSysprep.dll; dwRet = 0x80310039`,
+		}
+	}
+	if n, _ := m.software.Number(standinKey, dscName); n != 0 {
+		// As it stands in azure-docs#43893 and #49145.
+		return []string{
+			"[0x0f0082] SYSPRP LaunchDll:Failure occurred while executing 'DscCore.dll,SysPrep_Cleanup', returned error code 0x2",
+			"[0x0f0070] SYSPRP RunDlls:An error occurred while running registry sysprep DLLs, halting sysprep execution. dwRet = 0x2",
+			"[0x0f00ae] SYSPRP WinMain:Hit failure while processing sysprep cleanup external providers; hr = 0x80070002",
+		}
+	}
+	if stray := append(m.strayPackages(), m.updatedPackages()...); len(stray) > 0 {
 		// One is named at a time (Microsoft KB2769827).
 		return []string{
 			line("SYSPRP Package %s was installed for a user, but not provisioned for all users. This package will not function properly in the sysprep image.", stray[0]),
@@ -76,7 +120,7 @@ func (m *Model) validate(answers string) []string {
 		}
 	}
 	if n, _ := m.software.Number(reserveKey, "ActiveScenario"); n != 0 {
-		return []string{"SYSPRP Sysprep_Clean_Validate_Opk: Audit mode cannot be turned on if reserved storage is in use. An update or servicing operation may be using reserved storage.; hr = 0x800f0975"}
+		return []string{reservedStorageInUse}
 	}
 	if gone := m.goneProviders(); len(gone) > 0 {
 		return []string{line("SYSPRP ActionPlatform::LaunchModule: Failure occurred while executing 'Sysprep_Generalize' from %s; dwRet = 0x7e", gone[0])}
@@ -88,6 +132,32 @@ func (m *Model) validate(answers string) []string {
 		return faults.SysprepErrors
 	}
 	return nil
+}
+
+// validateServicing is spopk.dll's look at servicing. That it asks for pending
+// operations is known from compute-image-windows#156 ("Failed to query pending
+// CBS operations"); the text of the refusal is the stand-in's.
+func (m *Model) validateServicing() []string {
+	if m.processRuns("TiWorker") {
+		return []string{reservedStorageInUse, spopkFailed("0x975")}
+	}
+	for _, reason := range m.pendingReboot() {
+		if reason == "servicing" || reason == "windows-update" {
+			return []string{
+				"[0x0f00b0] SYSPRP spopk.dll:: CBS operations are pending, a restart is needed; hr = 0x8007139f",
+				spopkFailed("0x139f"),
+			}
+		}
+	}
+	return nil
+}
+
+const reservedStorageInUse = "SYSPRP Sysprep_Clean_Validate_Opk: Audit mode cannot be turned on if reserved storage is in use. An update or servicing operation may be using reserved storage.; hr = 0x800f0975"
+
+// spopkFailed is the line that follows a refusal of spopk.dll
+// (compute-image-windows#156).
+func spopkFailed(code string) string {
+	return `[0x0f0082] SYSPRP ActionPlatform::LaunchModule: Failure occurred while executing 'Sysprep_Clean_Validate_Opk' from C:\Windows\System32\spopk.dll; dwRet = ` + code
 }
 
 // generalize takes out what makes this Windows this one.
@@ -128,6 +198,9 @@ func (m *Model) generalize(answers string) error {
 			k.Set(regf.DWordValue("Flags", passwordExpired))
 		}
 	}
+	// A member leaves its domain (Microsoft, "How Sysprep Works"); what the
+	// domain's policies have set stays.
+	m.controlSet().SetString(domainKey, "Domain", "")
 	if left, counted := m.software.Number(rearmKey, rearmName); counted && !u.skipRearm {
 		m.software.SetDWord(rearmKey, rearmName, uint32(left-1))
 	}

@@ -11,6 +11,7 @@ import (
 var (
 	strayPackage = regexp.MustCompile(`SYSPRP Package (\S+) was installed for a user`)
 	provider     = regexp.MustCompile(`Failure occurred while executing '([^']+)' from ([^;]+);\s*dwRet = (0x[0-9a-fA-F]+)`)
+	library      = regexp.MustCompile(`Failure occurred while executing '([^',]+),([^']+)',\s*returned error code (\w+)`)
 )
 
 // sysprepFailure reads setuperr.log as seal.ps1 does.
@@ -24,7 +25,7 @@ func (m *Model) sysprepFailure(state string) error {
 		}
 	}
 	code, message := guest.SealValidate, "setuperr.log names no cause that is known here"
-	match := provider.FindStringSubmatch(text)
+	match, external := provider.FindStringSubmatch(text), library.FindStringSubmatch(text)
 	switch lower := strings.ToLower(text); {
 	case len(packages) > 0 || strings.Contains(lower, "0x80073cf2"):
 		code, message = guest.SealAppX, "a Store package is installed for one user but not for all: "+strings.Join(packages, ", ")
@@ -34,8 +35,14 @@ func (m *Model) sysprepFailure(state string) error {
 		code, message = guest.SealReservedStorage, "Windows holds reserved storage, as while an update is installed; let updates finish and restart (0x800f0975)"
 	case strings.Contains(lower, "0xc004d307"):
 		code, message = guest.SealRearm, "the number of times that this installation may be rearmed is used up; install afresh, or set skip_rearm (0xc004d307)"
+	case strings.Contains(text, "value senseGuid"):
+		code, message = guest.SealDefender, "Defender for Endpoint guards its registration; run the offboarding script of your tenant before the sysprep block, and install afresh (value senseGuid)"
+	case strings.Contains(text, "will not run on an upgraded OS"):
+		code, message = guest.SealUpgraded, "this Windows was upgraded from an older one; install afresh (will not run on an upgraded OS)"
 	case match != nil:
 		code, message = guest.SealProvider, match[1]+" of "+match[2]+" failed with "+match[3]
+	case external != nil:
+		code, message = guest.SealProvider, external[2]+" of "+external[1]+" failed with "+external[3]
 	}
 	detail := ""
 	for _, name := range packages {
