@@ -13,29 +13,8 @@ import (
 	"testing"
 
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/beacon"
+	"github.com/wintemplate/packer-plugin-wintemplate/internal/standin/powershell"
 )
-
-// pwsh finds an engine that runs Windows PowerShell scripts with stubs. There
-// is none in any distribution, so its absence skips, and says so.
-func pwsh(t *testing.T) string {
-	t.Helper()
-	if path := os.Getenv("WINTEMPLATE_PWSH"); path != "" {
-		return path
-	}
-	for dir, err := os.Getwd(); err == nil && dir != filepath.Dir(dir); dir = filepath.Dir(dir) {
-		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-			path := filepath.Join(filepath.Dir(dir), "shared", "powershell", "pwsh")
-			if _, err := os.Stat(path); err == nil {
-				return path
-			}
-		}
-	}
-	if path, err := exec.LookPath("pwsh"); err == nil {
-		return path
-	}
-	t.Skip("NOT TESTED: no PowerShell engine; set WINTEMPLATE_PWSH to one")
-	return ""
-}
 
 type outcome struct {
 	COM1      []string
@@ -93,7 +72,7 @@ const pfxPassword = "Pfx-S3cret!"
 // script from it.
 func runBootstrap(t *testing.T, scenario string, change func(*BootstrapParameters)) outcome {
 	t.Helper()
-	engine := pwsh(t)
+	engine := powershell.Find(t)
 	root := t.TempDir()
 	disc := map[string][]byte{
 		"virtio-win-gt-x64.msi": []byte("guest tools"),
@@ -443,10 +422,7 @@ func TestBootstrapWithoutCOM1(t *testing.T) {
 // The checker of Windows PowerShell 5.1 on Server 2016 finds nothing.
 func TestScriptsCheck(t *testing.T) {
 	t.Parallel()
-	check := filepath.Join(filepath.Dir(pwsh(t)), "check")
-	if _, err := os.Stat(check); err != nil {
-		t.Skipf("NOT TESTED: no checker beside the engine: %v", err)
-	}
+	check := powershell.Checker(t)
 	out, err := exec.Command(check, ".").CombinedOutput()
 	if err != nil {
 		t.Errorf("%v\n%s", err, out)

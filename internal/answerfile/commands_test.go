@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/wintemplate/packer-plugin-wintemplate/internal/standin/powershell"
 )
 
 // runCommand runs what stands between powershell.exe's double quotes with
@@ -29,7 +31,7 @@ func runCommand(t *testing.T, line, stubs string) string {
 	if err := os.WriteFile(filepath.Join(root, "c", "wintemplate", "bootstrap.ps1"), disc, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	run := exec.CommandContext(t.Context(), pwsh(t), "-NoProfile", "-File", file)
+	run := exec.CommandContext(t.Context(), powershell.Find(t), "-NoProfile", "-File", file)
 	run.Env = append(os.Environ(), "PWSH_C="+filepath.Join(root, "c"), "PWSH_CALLS="+filepath.Join(root, "calls"))
 	out, err := run.CombinedOutput()
 	if err != nil {

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/delivery/pull"
+	"github.com/wintemplate/packer-plugin-wintemplate/internal/standin/powershell"
 	standin "github.com/wintemplate/packer-plugin-wintemplate/internal/standin/winrm"
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/standin/winrm/console"
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/standin/winrm/engine"
@@ -177,7 +178,7 @@ func TestPullCommandFitsCmd(t *testing.T) {
 
 // The script itself, by a real engine.
 func TestScriptPullByPowerShell(t *testing.T) {
-	path := engine.Find(t)
+	path := powershell.Find(t)
 	c := t.TempDir() // drive C:, for an engine that is not Windows'
 	if runtime.GOOS == "windows" {
 		c = `C:\`

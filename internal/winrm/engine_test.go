@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/wintemplate/packer-plugin-wintemplate/internal/standin/powershell"
 	standin "github.com/wintemplate/packer-plugin-wintemplate/internal/standin/winrm"
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/standin/winrm/engine"
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/standin/winrm/winrmtest"
@@ -19,7 +20,7 @@ import (
 
 // The upload's script itself, by a real engine.
 func TestUploadByPowerShell(t *testing.T) {
-	path := engine.Find(t)
+	path := powershell.Find(t)
 	c := t.TempDir() // drive C:, for an engine that is not Windows'
 	if runtime.GOOS == "windows" {
 		c = `C:\`

@@ -9,8 +9,6 @@ import (
 	"bytes"
 	"context"
 	"embed"
-	"encoding/base64"
-	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -18,35 +16,15 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
 	"time"
-	"unicode/utf16"
+
+	"github.com/wintemplate/packer-plugin-wintemplate/internal/standin/powershell"
 )
 
 //go:embed testdata
 var files embed.FS
-
-// Engine is the path of the PowerShell engine: WINTEMPLATE_PWSH, else the one
-// beside the repository, else pwsh on PATH. Without one the test is skipped,
-// and says so.
-func Engine(t testing.TB) string {
-	t.Helper()
-	if p := os.Getenv("WINTEMPLATE_PWSH"); p != "" {
-		return p
-	}
-	_, here, _, _ := runtime.Caller(0)
-	beside := filepath.Join(filepath.Dir(here), "../../../../shared/powershell/pwsh")
-	if info, err := os.Stat(beside); err == nil && info.Mode()&0o111 != 0 {
-		return beside
-	}
-	if p, err := exec.LookPath("pwsh"); err == nil {
-		return p
-	}
-	t.Skip("NOT TESTED: no PowerShell engine. Set WINTEMPLATE_PWSH to one, or put pwsh on PATH.")
-	return ""
-}
 
 // Machine is one pretended Windows: drive C:, a registry, and a scenario that
 // says how its programs behave. It is a guest.Runner for the launcher.
@@ -58,7 +36,7 @@ type Machine struct {
 // New makes a machine with nothing in it.
 func New(t testing.TB) *Machine {
 	t.Helper()
-	m := &Machine{engine: Engine(t), dir: t.TempDir()}
+	m := &Machine{engine: powershell.Find(t), dir: t.TempDir()}
 	if err := os.Mkdir(filepath.Join(m.dir, "c"), 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -94,7 +72,7 @@ func (m *Machine) Run(ctx context.Context, commandLine string, stdin io.Reader, 
 	if !ok {
 		return 1, errors.New("only an -EncodedCommand is run here: " + commandLine)
 	}
-	launcher, err := decodeCommand(encoded)
+	launcher, err := powershell.Decode(encoded)
 	if err != nil {
 		return 1, err
 	}
@@ -131,21 +109,6 @@ func (m *Machine) Script(ctx context.Context, text string, stdin io.Reader, stdo
 		return exit.ExitCode(), nil
 	}
 	return 0, err
-}
-
-func decodeCommand(encoded string) (string, error) {
-	b, err := base64.StdEncoding.DecodeString(encoded)
-	if err != nil {
-		return "", fmt.Errorf("-EncodedCommand: %w", err)
-	}
-	if len(b)%2 != 0 {
-		return "", errors.New("-EncodedCommand is not UTF-16LE: an odd number of bytes")
-	}
-	units := make([]uint16, len(b)/2)
-	for i := range units {
-		units[i] = binary.LittleEndian.Uint16(b[2*i:])
-	}
-	return string(utf16.Decode(units)), nil
 }
 
 // Call is one call of a stub.
