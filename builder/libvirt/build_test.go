@@ -2,8 +2,10 @@ package libvirt
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -289,6 +291,18 @@ func TestGuestThatFails(t *testing.T) {
 				}
 			},
 			want: []string{".iso changed", "has 12"},
+		},
+		"the ISO changes between its inspection and its checksum": {
+			set: func(b *bench) {
+				b.at["connect libvirt"] = func() { b.swapISO() }
+			},
+			want: []string{"iso_url", ".iso changed: its content is another"},
+		},
+		"the ISO changes after the plan is made": {
+			set: func(b *bench) {
+				b.at["CreateVolume"] = func() { b.swapISO() }
+			},
+			want: []string{".iso changed: its content is another"},
 		},
 		"the ISO gets another mode": {
 			set: func(b *bench) {
@@ -651,3 +665,27 @@ var (
 		exporter
 	} = (*world)(nil)
 )
+
+// TestChecksumInDriversURL: a local drivers ISO is verified too when its URL
+// says what it must be.
+func TestChecksumInDriversURL(t *testing.T) {
+	for sum, want := range map[string]string{
+		strings.Repeat("0a", 32): "Checksums did not match",
+		"":                       "",
+	} {
+		b := newBench(t, nil)
+		drivers := b.builder.config.DriversISOURL
+		if sum == "" {
+			data, err := os.ReadFile(drivers)
+			if err != nil {
+				t.Fatal(err)
+			}
+			sum = fmt.Sprintf("%x", sha256.Sum256(data))
+		}
+		b.builder.config.DriversISOURL = drivers + "?checksum=sha256:" + sum
+		_, err := b.build(t.Context())
+		if (err == nil) != (want == "") || err != nil && !strings.Contains(strings.ToLower(err.Error()), strings.ToLower(want)) {
+			t.Errorf("%v; want %q", err, want)
+		}
+	}
+}

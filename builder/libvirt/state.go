@@ -21,7 +21,7 @@ var (
 	thePlan        = stepkit.NewKey[*Plan]("wintemplate.plan", "stepPlan")
 	theTempDir     = stepkit.NewKey[string]("wintemplate.tempdir", "stepTempDir")
 	theCertificate = stepkit.NewKey[*certificate]("wintemplate.certificate", "stepCertificate")
-	theISO         = stepkit.NewKey[media.Identity]("wintemplate.iso", "stepInstallDisc")
+	theISO         = stepkit.NewKey[media.Identity]("wintemplate.iso", "stepPlan")
 	theISOOwner    = stepkit.NewKey[ownership]("wintemplate.iso.owner", "stepInstallDisc")
 	theInstallDisc = stepkit.NewKey[libvirtapi.CDSpec]("wintemplate.disc.install", "stepInstallDisc")
 	theAnswerDisc  = stepkit.NewKey[answerDisc]("wintemplate.disc.answers", "stepAnswerDisc")

@@ -52,11 +52,14 @@ func (s *stepInstallDisc) Do(ctx context.Context, bag multistep.StateBag) error 
 	if err != nil {
 		return err
 	}
-	identity, err := media.Identify(plan.Files.ISO)
+	identity, err := theISO.Get(bag)
 	if err != nil {
+		return err
+	}
+	// The plan was made from exactly this file.
+	if err := identity.Check(); err != nil {
 		return fmt.Errorf("iso_url: %w", err)
 	}
-	theISO.Put(bag, identity)
 	theISOOwner.Put(bag, ownershipOf(plan.Files.ISO))
 
 	backing, err := s.backing(ctx, bag, plan, pool, identity)

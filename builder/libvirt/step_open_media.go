@@ -17,8 +17,9 @@ import (
 // discReader opens the two discs of a build.
 type discReader interface {
 	// Facts reads a Windows installation disc, and refuses one that can't be
-	// booted without a key press under UEFI.
-	Facts(iso string, firmware string) (*media.Facts, error)
+	// booted without a key press under UEFI. The identity is that of the file
+	// that was read.
+	Facts(iso string, firmware string) (*media.Facts, media.Identity, error)
 	// Drivers opens the drivers ISO.
 	Drivers(iso string) (driverSource, io.Closer, error)
 }
@@ -52,27 +53,29 @@ func (s *stepOpenMedia) Do(ctx context.Context, bag multistep.StateBag) error {
 		return err
 	}
 	if complete {
-		plan, err := resolve(s.config, in, found, s.discs)
+		plan, iso, err := resolve(s.config, in, found, s.discs)
 		if err != nil {
 			return err
 		}
 		theDraft.Put(bag, plan)
+		theISO.Put(bag, iso)
 		return nil
 	}
 	if found.ISO == "" {
 		return nil
 	}
-	facts, err := s.discs.Facts(found.ISO, s.config.Firmware)
+	facts, iso, err := s.discs.Facts(found.ISO, s.config.Firmware)
 	if err != nil {
 		return fmt.Errorf("iso_url: %w", err)
 	}
+	theISO.Put(bag, iso)
 	_, err = facts.Resolve(media.Wish{Edition: s.config.Edition, ImageName: s.config.ImageName, ImageIndex: s.config.ImageIndex})
 	return err
 }
 
-// resolve opens the media and makes the plan.
-func resolve(c *Config, in *inputs, from files, discs discReader) (*Plan, error) {
-	facts, isoErr := discs.Facts(from.ISO, c.Firmware)
+// resolve opens the media and makes the plan, for the ISO of the identity.
+func resolve(c *Config, in *inputs, from files, discs discReader) (*Plan, media.Identity, error) {
+	facts, iso, isoErr := discs.Facts(from.ISO, c.Firmware)
 	if isoErr != nil {
 		isoErr = fmt.Errorf("iso_url: %w", isoErr)
 	}
@@ -83,9 +86,10 @@ func resolve(c *Config, in *inputs, from files, discs discReader) (*Plan, error)
 		defer closer.Close()
 	}
 	if err := errors.Join(isoErr, driversErr); err != nil {
-		return nil, err
+		return nil, iso, err
 	}
-	return newPlan(c, in.ID, from, facts, drivers, in.Password)
+	plan, err := newPlan(c, in.ID, from, facts, drivers, in.Password)
+	return plan, iso, err
 }
 
 // localFiles finds the inputs that are on this machine already. complete is
@@ -146,22 +150,22 @@ func checkRegular(path string) error {
 // discs is discReader on files.
 type discs struct{}
 
-func (discs) Facts(iso, firmware string) (*media.Facts, error) {
-	image, closer, err := media.OpenFile(iso)
+func (discs) Facts(iso, firmware string) (*media.Facts, media.Identity, error) {
+	image, id, closer, err := media.OpenIdentified(iso)
 	if err != nil {
-		return nil, err
+		return nil, id, err
 	}
 	defer closer.Close()
 	facts, err := image.Inspect()
 	if err != nil {
-		return nil, err
+		return nil, id, fmt.Errorf("%s: %w", iso, err)
 	}
 	if facts.UEFI || firmware != "uefi" {
 		if _, err := bootPlan(image, firmware); err != nil {
-			return nil, fmt.Errorf("%s: %w", iso, err)
+			return nil, id, fmt.Errorf("%s: %w", iso, err)
 		}
 	}
-	return facts, nil
+	return facts, id, nil
 }
 
 func (discs) Drivers(iso string) (driverSource, io.Closer, error) {

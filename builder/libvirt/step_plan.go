@@ -22,7 +22,8 @@ func downloads(c *Config) []multistep.Step {
 			Checksum: c.ISOChecksum, TargetPath: c.TargetPath, Extension: c.TargetExtension,
 		})
 	}
-	if isRemote(c.DriversISOURL) || c.DriversISOChecksum != "" && c.DriversISOChecksum != "none" {
+	_, driversSum := sourceChecksum(c.DriversISOURL)
+	if isRemote(c.DriversISOURL) || driversSum || c.DriversISOChecksum != "" && c.DriversISOChecksum != "none" {
 		steps = append(steps, &commonsteps.StepDownload{
 			Description: "the drivers ISO", ResultKey: driversKey.Name(), Url: []string{c.DriversISOURL},
 			Checksum: c.DriversISOChecksum, Extension: "iso",
@@ -80,10 +81,18 @@ func (s *stepPlan) Do(ctx context.Context, bag multistep.StateBag) error {
 	if err != nil {
 		return err
 	}
-	plan, err := resolve(s.config, in, from, s.discs)
+	plan, iso, err := resolve(s.config, in, from, s.discs)
 	if err != nil {
 		return err
 	}
+	// What was read in the first second, and whose checksum was verified since,
+	// must be what is installed from.
+	if before, read := theISO.Lookup(bag); read && sameFile(before.Path, iso.Path) {
+		if err := before.Same(iso); err != nil {
+			return fmt.Errorf("iso_url: %w", err)
+		}
+	}
+	theISO.Put(bag, iso)
 	if _, checked := theDraft.Lookup(bag); !checked {
 		pool, err := thePool.Get(bag)
 		if err != nil {
@@ -104,6 +113,14 @@ func (s *stepPlan) Do(ctx context.Context, bag multistep.StateBag) error {
 		ui.Say("Warning: " + w)
 	}
 	return nil
+}
+
+// sameFile tells whether two paths lead to the same place: the download step
+// links to a local file.
+func sameFile(a, b string) bool {
+	x, errX := filepath.EvalSymlinks(a)
+	y, errY := filepath.EvalSymlinks(b)
+	return errors.Join(errX, errY) == nil && x == y
 }
 
 // files are the inputs: downloaded where they were, local otherwise.

@@ -28,6 +28,11 @@ func Identify(path string) (Identity, error) {
 		return Identity{}, err
 	}
 	defer f.Close()
+	return identify(path, f)
+}
+
+// identify takes the identity of the open file f, which was opened at path.
+func identify(path string, f *os.File) (Identity, error) {
 	info, err := f.Stat()
 	if err != nil {
 		return Identity{}, err
@@ -39,13 +44,35 @@ func Identify(path string) (Identity, error) {
 	return Identity{Path: path, Size: info.Size(), Modified: info.ModTime(), Sample: sample}, nil
 }
 
+// OpenIdentified opens the disc at path as OpenFile does, and takes the identity
+// of the very file that the image is read from: whatever happens to path from
+// then on, Check tells.
+func OpenIdentified(path string) (*Image, Identity, io.Closer, error) {
+	image, f, err := openFile(path)
+	if err != nil {
+		return nil, Identity{}, nil, err
+	}
+	id, err := identify(path, f)
+	if err != nil {
+		_ = f.Close()
+		return nil, Identity{}, nil, err
+	}
+	return image, id, f, nil
+}
+
 // Check tells whether the file is still the same; the error says what changed.
 func (i Identity) Check() error {
 	now, err := Identify(i.Path)
 	if err != nil {
 		return err
 	}
-	const advice = "an overlay over it reads wrong data now; leave the ISO alone during the build and start again"
+	return i.Same(now)
+}
+
+// Same tells whether now, taken later, is the same file; the error says what
+// changed. The path is not compared.
+func (i Identity) Same(now Identity) error {
+	const advice = "the build, and an overlay over it, go by what it was; leave the ISO alone during the build and start again"
 	switch {
 	case now.Size != i.Size:
 		return fmt.Errorf("%s changed: it had %d bytes and has %d; %s", i.Path, i.Size, now.Size, advice)

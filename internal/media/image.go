@@ -41,6 +41,14 @@ func Open(r io.ReaderAt, size int64) (*Image, error) {
 
 // OpenFile opens the disc at path. The closer releases the file.
 func OpenFile(path string) (*Image, io.Closer, error) {
+	image, f, err := openFile(path)
+	if err != nil {
+		return nil, nil, err
+	}
+	return image, f, nil
+}
+
+func openFile(path string) (*Image, *os.File, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, nil, err
