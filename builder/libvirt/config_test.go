@@ -193,6 +193,7 @@ func TestPrepareChecksTheFormOfChecksums(t *testing.T) {
 			"drivers_iso_checksum": {"drivers_iso_checksum": sum},
 			"payload":              {"payload": []string{"a/x.msi?checksum=" + sum}},
 			"payload: y.msi":       {"payload": []string{"https://h/y.msi?v=1&checksum=" + sum}},
+			"drivers_iso_url":      {"drivers_iso_url": "https://h/virtio-win.iso?v=1&checksum=" + sum},
 		} {
 			_, _, err := prepare(t, with(fields))
 			if (err == nil) != ok || err != nil && !strings.Contains(err.Error(), field+": ") {
@@ -203,6 +204,29 @@ func TestPrepareChecksTheFormOfChecksums(t *testing.T) {
 	for sum, ok := range map[string]bool{"none": true, "": true, unknownText: true} {
 		if _, _, err := prepare(t, with(map[string]any{"drivers_iso_checksum": sum})); (err == nil) != ok {
 			t.Errorf("drivers_iso_checksum %q: %v", sum, err)
+		}
+	}
+	for _, c := range []struct{ sum, source, want string }{
+		{"md5:" + good[:32], "virtio-win.iso?checksum=sha256:" + good, "give the checksum once, in drivers_iso_checksum"},
+		{"none", "https://h/virtio-win.iso?checksum=sha256:" + good, "give the checksum once"},
+		{"sha256:" + good, "virtio-win.iso?checksum=sha256:" + good, ""},
+		{"", "virtio-win.iso?checksum=none", "is not a checksum"},
+	} {
+		_, warnings, err := prepare(t, with(map[string]any{"drivers_iso_checksum": c.sum, "drivers_iso_url": c.source}))
+		if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
+			t.Errorf("drivers_iso_checksum %q, drivers_iso_url %q: %v; want %q", c.sum, c.source, err, c.want)
+		}
+		if strings.Contains(strings.Join(warnings, " "), "drivers_iso_checksum is not set") {
+			t.Errorf("%q is said to be without a checksum", c.source)
+		}
+	}
+	for source, want := range map[string]string{
+		"windows.iso?checksum=sha256:xyz":         "iso_url: \"sha256:xyz\" is not a checksum",
+		"windows.iso?checksum=sha256:" + good:     "give the checksum once, in iso_checksum",
+		"https://h/x.iso?a=b&checksum=md5:" + "1": "iso_url: ",
+	} {
+		if _, _, err := prepare(t, with(map[string]any{"iso_url": source})); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("iso_url %q: %v; want %q", source, err, want)
 		}
 	}
 	for _, sum := range []string{"", "none"} { // which go-getter does not take, or takes for no checksum

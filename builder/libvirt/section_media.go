@@ -50,6 +50,11 @@ func (c *MediaConfig) Prepare(ctx *interpolate.Context) (warnings []string, errs
 	if c.ISOChecksum == "" {
 		errs = append(errs, errors.New(`iso_checksum: missing; give "sha256:…", or "none" for a file that you trust`))
 	}
+	for _, source := range append([]string{c.RawSingleISOUrl}, c.ISOUrls...) {
+		if err := checkSourceChecksum("iso_checksum", c.ISOChecksum, source); err != nil {
+			errs = append(errs, fmt.Errorf("iso_url: %w", err))
+		}
+	}
 	switch {
 	case unknown(c.ISOChecksum), unknown(c.RawSingleISOUrl), unknown(strings.Join(c.ISOUrls, "")):
 		// The SDK would fetch "<unknown>" as a checksum file.
@@ -89,7 +94,8 @@ type DriversConfig struct {
 	// Windows 11 24H2 and Server 2025 aborts when it is offered a driver twice.
 	DriversISOURL string `mapstructure:"drivers_iso_url" required:"true"`
 	// Checksum of the drivers ISO, in the form of `iso_checksum`. Optional: a
-	// local file is used as it is.
+	// local file is used as it is. `drivers_iso_url` may end in
+	// `?checksum=sha256:…` instead.
 	DriversISOChecksum string `mapstructure:"drivers_iso_checksum"`
 }
 
@@ -98,13 +104,17 @@ func (c *DriversConfig) Prepare() (warnings []string, errs []error) {
 	if c.DriversISOURL == "" {
 		errs = append(errs, errors.New("drivers_iso_url: missing; give the path or URL of the virtio-win ISO, without which Setup sees no virtio disk"))
 	}
-	if c.DriversISOChecksum == "" && isRemote(c.DriversISOURL) {
+	_, inURL := sourceChecksum(c.DriversISOURL)
+	if c.DriversISOChecksum == "" && !inURL && isRemote(c.DriversISOURL) {
 		warnings = append(warnings, "drivers_iso_checksum is not set: the downloaded drivers ISO is not verified, and a cached one is used again even when the URL's content has changed")
 	}
 	if sum := c.DriversISOChecksum; sum != "" && sum != "none" && !unknown(sum) {
 		if err := checkChecksum(sum); err != nil {
 			errs = append(errs, fmt.Errorf("drivers_iso_checksum: %w", err))
 		}
+	}
+	if err := checkSourceChecksum("drivers_iso_checksum", c.DriversISOChecksum, c.DriversISOURL); err != nil {
+		errs = append(errs, fmt.Errorf("drivers_iso_url: %w", err))
 	}
 	return warnings, errs
 }
@@ -142,6 +152,26 @@ func sourceChecksum(source string) (sum string, given bool) {
 		return "", false
 	}
 	return values.Get("checksum"), true
+}
+
+// checkSourceChecksum checks the form of what follows ?checksum= in a source. A
+// field with another checksum beside it is refused: the download would go by the
+// source's and say nothing.
+func checkSourceChecksum(field, sum, source string) error {
+	if unknown(source) || unknown(sum) {
+		return nil
+	}
+	own, given := sourceChecksum(source)
+	if !given {
+		return nil
+	}
+	if err := checkChecksum(own); err != nil {
+		return err
+	}
+	if sum != "" && sum != own {
+		return fmt.Errorf("it ends in ?checksum=%s, and %s is %q; give the checksum once, in %s", own, field, sum, field)
+	}
+	return nil
 }
 
 // PayloadConfig says what else the guest shall find on the answer disc.
