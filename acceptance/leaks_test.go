@@ -92,6 +92,8 @@ func processes(s state) error {
 		switch base := filepath.Base(args[0]); {
 		case strings.HasPrefix(base, "qemu-system"):
 			s["process "+e.Name()+" "+guestName(args)] = true
+		case base == "swtpm":
+			s["process "+e.Name()+" "+strings.Join(args, " ")] = true
 		case strings.HasPrefix(base, "packer-plugin-wintemplate"):
 			s["process "+e.Name()+" "+base] = true
 		}

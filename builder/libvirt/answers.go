@@ -138,16 +138,6 @@ func checkAnswers(a answerfile.Answers) error {
 	return errors.Join(errs...)
 }
 
-// checkDemands refuses a Windows 11 whose Setup would stop, an hour later,
-// with "This PC can't run Windows 11": the build machine has neither TPM nor
-// Secure Boot.
-func checkDemands(c *Config, a answerfile.Answers) error {
-	if a.Product.Server || a.Product.Build < firstWindows11 || a.LabConfig || a.InstallMethod == answerfile.MethodApply || c.own != nil {
-		return nil
-	}
-	return fmt.Errorf("lab_config: %s demands TPM 2.0 and Secure Boot, which the build machine has not; set lab_config = true, which switches these checks of Setup off", a.Product.Name)
-}
-
 // ownAnswers are the answers that the user's own file implies: who logs on,
 // and what the build must know of language and time zone.
 func ownAnswers(a answerfile.Answers, own *answerfile.FileFacts, password string) answerfile.Answers {

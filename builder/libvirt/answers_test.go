@@ -337,7 +337,7 @@ func TestOwnAnswerFile(t *testing.T) {
 		account string
 	}{
 		"server": {block{"time_zone": "Asia/Seoul"}, facts(server2022), "Administrator"},
-		"client": {block{"edition": "Professional", "lab_config": true, "winrm_username": "builder", "time_zone": "Asia/Seoul"}, facts(windows11), "builder"},
+		"client": {block{"edition": "Professional", "lab_config": true, "winrm_username": "builder", "time_zone": "Asia/Seoul"}, signed(windows11), "builder"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			path, data := generated(t, c.fields, c.facts)

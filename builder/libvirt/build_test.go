@@ -77,7 +77,7 @@ func checkArtifact(t *testing.T, b *bench, a *Artifact) {
 		t.Errorf("the file is not what State gives: %v", err)
 	}
 	if m.Disk.Path != disk || m.Disk.SHA256 != a.Id() || m.Disk.Size != 1<<20 || m.Guest.Edition == "" || m.Guest.AgentVersion != "109.0" ||
-		m.Source.DriverVersion != "0.1.285" || len(m.Findings) != 1 || m.Source.ImageIndex != 2 {
+		m.Source.DriversISOVersion != "0.1.285" || m.Guest.DriverVersion != "0.1.271" || len(m.Findings) != 1 || m.Source.ImageIndex != 2 {
 		t.Errorf("manifest: %s", onDisk)
 	}
 	if a.BuilderId() != BuilderID || !strings.Contains(a.String(), disk) {
@@ -244,6 +244,13 @@ func TestGuestThatFails(t *testing.T) {
 				b.at["Resume"] = func() { go func() { time.Sleep(5 * time.Millisecond); b.powersOff(crash) }() }
 			},
 			want: []string{"blue screen", "last heard of: Setup: partitioning"},
+		},
+		"Secure Boot refuses the disc": {
+			set: func(b *bench) {
+				// what OVMF 2022.11 printed for an unsigned disc
+				b.said["Resume"] = []string{`BdsDxe: failed to load Boot0001 "UEFI QEMU DVD-ROM QM00001 " from PciRoot(0x0)/Pci(0x1F,0x2)/Sata(0x0,0xFFFF,0x0): Access Denied`}
+			},
+			want: []string{`secure_boot: the machine's firmware refused to start Boot0001 "UEFI QEMU DVD-ROM QM00001"`, "secure_boot = false"},
 		},
 		"power-off in Setup": {
 			set: func(b *bench) {

@@ -52,6 +52,8 @@ type FlatConfig struct {
 	Fragments                 []FlatFragment     `mapstructure:"answer_file_fragment" cty:"answer_file_fragment" hcl:"answer_file_fragment"`
 	VMName                    *string            `mapstructure:"vm_name" cty:"vm_name" hcl:"vm_name"`
 	Firmware                  *string            `mapstructure:"firmware" cty:"firmware" hcl:"firmware"`
+	VTPM                      *bool              `mapstructure:"vtpm" cty:"vtpm" hcl:"vtpm"`
+	SecureBoot                *bool              `mapstructure:"secure_boot" cty:"secure_boot" hcl:"secure_boot"`
 	DiskSize                  *string            `mapstructure:"disk_size" cty:"disk_size" hcl:"disk_size"`
 	DiskBus                   *string            `mapstructure:"disk_bus" cty:"disk_bus" hcl:"disk_bus"`
 	CPUs                      *int               `mapstructure:"cpus" cty:"cpus" hcl:"cpus"`
@@ -169,6 +171,8 @@ func (*FlatConfig) HCL2Spec() map[string]hcldec.Spec {
 		"answer_file_fragment":         &hcldec.BlockListSpec{TypeName: "answer_file_fragment", Nested: hcldec.ObjectSpec((*FlatFragment)(nil).HCL2Spec())},
 		"vm_name":                      &hcldec.AttrSpec{Name: "vm_name", Type: cty.String, Required: false},
 		"firmware":                     &hcldec.AttrSpec{Name: "firmware", Type: cty.String, Required: false},
+		"vtpm":                         &hcldec.AttrSpec{Name: "vtpm", Type: cty.Bool, Required: false},
+		"secure_boot":                  &hcldec.AttrSpec{Name: "secure_boot", Type: cty.Bool, Required: false},
 		"disk_size":                    &hcldec.AttrSpec{Name: "disk_size", Type: cty.String, Required: false},
 		"disk_bus":                     &hcldec.AttrSpec{Name: "disk_bus", Type: cty.String, Required: false},
 		"cpus":                         &hcldec.AttrSpec{Name: "cpus", Type: cty.Number, Required: false},

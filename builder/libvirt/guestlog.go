@@ -3,6 +3,7 @@ package libvirt
 import (
 	"context"
 	"fmt"
+	"regexp"
 	"strings"
 	"sync"
 	"time"
@@ -32,6 +33,8 @@ type guestState struct {
 	Reached map[string]bool
 	// Failed is the first fail beacon.
 	Failed *beacon.Event
+	// Refused is the boot option that Secure Boot has refused; empty for none.
+	Refused string
 	// Ended is true once the machine no longer runs; EndErr then says why,
 	// and is nil when the guest powered itself off.
 	Ended  bool
@@ -79,8 +82,14 @@ func (g *guestLog) follow(lines <-chan libvirtapi.ConsoleLine) {
 		if e, ok := beacon.Parse(line.Text); ok {
 			g.heard(e)
 		}
+		if m := bootRefusal.FindStringSubmatch(line.Text); m != nil {
+			g.change(func(s *guestState) { s.Refused = m[1] + `"` })
+		}
 	}
 }
+
+// bootRefusal is what OVMF prints when Secure Boot does not let a loader start.
+var bootRefusal = regexp.MustCompile(`BdsDxe: failed to load (Boot[0-9A-F]{4} "[^"]*?) *".*: Access Denied`)
 
 // await learns how the machine ends.
 func (g *guestLog) await(ctx context.Context, off func(context.Context) error) {
@@ -134,6 +143,8 @@ func (s guestState) trouble() error {
 	switch {
 	case s.Failed != nil:
 		return fmt.Errorf("the guest reports a failure in %q: %s", beacon.Title(s.Failed.Stage), orElse(s.Failed.Text, "no reason given"))
+	case s.Refused != "":
+		return fmt.Errorf(`secure_boot: the machine's firmware refused to start %s (Access Denied): the boot loader is not signed by a key that this OVMF holds; take Microsoft's own ISO and a current OVMF, or set secure_boot = false (for Windows 11 with lab_config = true)`, s.Refused)
 	case s.Ended && s.EndErr != nil:
 		return fmt.Errorf("%w (%s)", s.EndErr, s.lastHeard())
 	case s.Ended:

@@ -35,6 +35,7 @@ type Plan struct {
 	OwnAnswerFile []byte
 
 	Firmware  libvirtapi.Firmware
+	Security  security
 	DiskBus   libvirtapi.Bus
 	DiskBytes int64
 
@@ -118,6 +119,7 @@ func newPlan(c *Config, id identity, in files, facts *media.Facts, drivers drive
 	}
 	check(p.resolveDrivers(drivers, in.Drivers))
 	check(p.resolveAnswers(c, password))
+	check(p.checkSigned(in.ISO))
 	if len(problems) > 0 {
 		return nil, errors.Join(problems...)
 	}
@@ -191,10 +193,11 @@ func (p *Plan) resolveAnswers(c *Config, password string) error {
 		}
 	}
 	p.Language = languageOf(a)
-	if err := errors.Join(checkAnswers(a), checkDemands(c, a), checkOwn(c, a)); err != nil {
+	var err error
+	p.Security, err = newSecurity(c, a)
+	if err := errors.Join(checkAnswers(a), err, checkOwn(c, a)); err != nil {
 		return err
 	}
-	var err error
 	if p.Account, _, err = a.LogonAccount(); err != nil {
 		return err
 	}
@@ -211,9 +214,6 @@ func languageOf(a answerfile.Answers) string {
 	}
 	return a.Image.DefaultLanguage
 }
-
-// firstWindows11 is the first build whose Setup demands a TPM and Secure Boot.
-const firstWindows11 = 22000
 
 // needsAccount says whether the build logs on as an extra local account: on
 // clients, whose Administrator is disabled, and where a language gives it a
@@ -251,6 +251,9 @@ func (p *Plan) warnings(c *Config) []string {
 	}
 	if c.CPUs < 2 && p.Product.Build >= firstWindows11 {
 		out = append(out, fmt.Sprintf("cpus: %d, but %s wants 2", c.CPUs, p.Product.Name))
+	}
+	if w := p.newSigner(); w != "" {
+		out = append(out, w)
 	}
 	return out
 }

@@ -66,9 +66,9 @@ type WindowsConfig struct {
 	// on. It stays in the template.
 	Proxy *Proxy `mapstructure:"proxy"`
 	// Switch off what Setup of Windows 11 demands of the machine: TPM 2.0,
-	// Secure Boot, memory, processor and disk (`HKLM\SYSTEM\Setup\LabConfig`).
-	// The build's machine has neither TPM nor Secure Boot, so Windows 11 is not
-	// installed without this or `install_method = "apply"`. Default `false`.
+	// Secure Boot, memory, processor and disk (`HKLM\SYSTEM\Setup\LabConfig`),
+	// for hosts that offer no TPM or Secure Boot (see `vtpm` and `secure_boot`)
+	// and for `firmware = "bios"`. Default `false`.
 	LabConfig bool `mapstructure:"lab_config"`
 	// `setup` (default) lets setup.exe install Windows. `apply` has a script in
 	// Windows PE partition the disk and apply the image, without setup.exe and

@@ -1,10 +1,13 @@
 package libvirt
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
 	"strconv"
 	"strings"
+
+	"github.com/hashicorp/packer-plugin-sdk/template/config"
 )
 
 // MachineConfig says what the build machine looks like.
@@ -16,6 +19,17 @@ type MachineConfig struct {
 	// `uefi` (default) or `bios`. The template boots only on machines with the
 	// same firmware. OVMF is found by libvirt's firmware auto-selection.
 	Firmware string `mapstructure:"firmware"`
+	// Give the machine a TPM 2.0, which swtpm emulates on libvirt's host. Needs
+	// `firmware = "uefi"`. The default is `true` for Windows 11, whose Setup
+	// demands it, unless `lab_config` or `install_method = "apply"` spares the
+	// demand, and `false` for everything else. Its contents are not part of the
+	// template: each clone has a TPM of its own, or none.
+	VTPM config.Trilean `mapstructure:"vtpm"`
+	// Start the machine with Secure Boot and Microsoft's keys: OVMF with these
+	// enrolled, found by libvirt's firmware auto-selection. Needs
+	// `firmware = "uefi"`. Default: as with `vtpm`. A template that is built so
+	// starts on clones without Secure Boot too.
+	SecureBoot config.Trilean `mapstructure:"secure_boot"`
 	// The size of the disk that the template's clones see, such as `40G`. The
 	// units are K, M, G and T (powers of 1024); a bare number is mebibytes. The
 	// default is `40G`.
@@ -70,6 +84,14 @@ func (c *MachineConfig) Prepare(buildName string) []error {
 		}
 	}
 	check(oneOf("firmware", c.Firmware, "uefi", "bios"))
+	if c.Firmware == "bios" {
+		if c.VTPM.True() {
+			check(errors.New(`vtpm: true, but Windows uses a TPM 2.0 under UEFI only; set firmware = "uefi", or leave vtpm out`))
+		}
+		if c.SecureBoot.True() {
+			check(errors.New(`secure_boot: true, but a BIOS has no Secure Boot; set firmware = "uefi", or leave secure_boot out`))
+		}
+	}
 	check(oneOf("disk_bus", c.DiskBus, "virtio-blk", "virtio-scsi"))
 	check(oneOf("accelerator", c.Accelerator, "auto", "kvm", "tcg"))
 	if !unknown(c.DiskSize) {

@@ -64,6 +64,9 @@ func (s *stepChooseAccelerator) Do(ctx context.Context, bag multistep.StateBag) 
 	if caps.MaxCPUs > 0 && s.config.CPUs > caps.MaxCPUs {
 		problems = append(problems, fmt.Errorf("cpus: %d, but machine type %s has at most %d", s.config.CPUs, caps.Machine, caps.MaxCPUs))
 	}
+	if plan, known := theDraft.Lookup(bag); known {
+		problems = append(problems, plan.Security.offered(caps)...)
+	}
 	theCaps.Put(bag, caps)
 	return errors.Join(problems...)
 }

@@ -90,5 +90,7 @@ func (s *stepDefine) spec(bag multistep.StateBag) (libvirtapi.DomainSpec, error)
 		CDs:         []libvirtapi.CDSpec{install, answers.CD},
 		NIC:         libvirtapi.NICSpec{MAC: plan.ID.MAC, Network: s.config.Network},
 		HyperV:      caps.HyperV,
+		TPM:         plan.Security.TPM,
+		SecureBoot:  plan.Security.SecureBoot,
 	}, nil
 }

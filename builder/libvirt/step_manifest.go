@@ -39,16 +39,17 @@ func (s *stepManifest) Do(_ context.Context, bag multistep.StateBag) error {
 		Disk: handoff.Disk{
 			Path: out.Path, Format: "qcow2", Size: out.Size, VirtualSize: report.Facts.VirtualSize,
 			SHA256: out.SHA256, Firmware: string(plan.Firmware), Bus: string(plan.DiskBus),
+			TPM: plan.Security.TPM, SecureBoot: plan.Security.SecureBoot,
 		},
 		Source: handoff.Source{
 			ISO: s.config.ISOUrls[0], ISOChecksum: s.config.ISOChecksum,
 			ImageIndex: plan.Image.Index, ImageName: plan.Image.Name,
-			DriversISO: s.config.DriversISOURL, DriverVersion: plan.Driver.Version,
+			DriversISO: s.config.DriversISOURL, DriversISOVersion: plan.Driver.Version,
 		},
 		Guest: handoff.Image{
 			Product: plan.Product.Name, Edition: orElse(report.Facts.EditionID, plan.Image.EditionID),
 			Build: plan.Image.Build, Language: plan.Language, Architecture: plan.Image.Architecture,
-			AgentVersion: report.Facts.AgentVersion, CloudbaseInit: report.Facts.CloudbaseInit,
+			DriverVersion: report.Facts.Drivers, AgentVersion: report.Facts.AgentVersion, CloudbaseInit: report.Facts.CloudbaseInit,
 			ImageState: report.Facts.ImageState,
 		},
 		Findings: report.Findings,

@@ -102,13 +102,18 @@ func (s *stepPlan) Do(ctx context.Context, bag multistep.StateBag) error {
 		if err != nil {
 			return err
 		}
-		if err := errors.Join(checkSpace(s.config, plan, pool, facts, s.space)...); err != nil {
+		caps, err := theCaps.Get(bag)
+		if err != nil {
+			return err
+		}
+		problems := append(checkSpace(s.config, plan, pool, facts, s.space), plan.Security.offered(caps)...)
+		if err := errors.Join(problems...); err != nil {
 			return err
 		}
 	}
 	thePlan.Put(bag, plan)
-	ui.Say(fmt.Sprintf("Installing %s: %s (image %d, build %d, %s), %s, %s",
-		plan.Product.Name, plan.Image.EditionID, plan.Image.Index, plan.Image.Build, plan.Language, plan.Firmware, plan.DiskBus))
+	ui.Say(fmt.Sprintf("Installing %s: %s (image %d, build %d, %s), %s, %s%s",
+		plan.Product.Name, plan.Image.EditionID, plan.Image.Index, plan.Image.Build, plan.Language, plan.Firmware, plan.DiskBus, plan.Security))
 	for _, w := range plan.Warnings {
 		ui.Say("Warning: " + w)
 	}

@@ -420,7 +420,7 @@ func (w *world) effects() effects {
 			}
 			return &diskcheck.Report{
 				Findings: []handoff.Finding{{ID: "image-state", Severity: handoff.OK, Object: "SOFTWARE", Found: "sealed"}},
-				Facts:    diskcheck.Facts{VirtualSize: 40 << 30, ImageState: "IMAGE_STATE_GENERALIZE_RESEAL_TO_OOBE", AgentVersion: "109.0"},
+				Facts:    diskcheck.Facts{VirtualSize: 40 << 30, ImageState: "IMAGE_STATE_GENERALIZE_RESEAL_TO_OOBE", AgentVersion: "109.0", Drivers: "0.1.271"},
 			}, nil
 		},
 		now: time.Now, poll: 2 * time.Millisecond,

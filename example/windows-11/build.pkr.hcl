@@ -59,6 +59,12 @@ variable "language" {
   default     = null
 }
 
+variable "lab_config" {
+  description = "For a host without swtpm or without Secure Boot firmware: install without them."
+  type        = bool
+  default     = false
+}
+
 variable "proxy" {
   description = "The proxy, as host:port; none by default."
   type        = string
@@ -73,9 +79,9 @@ source "wintemplate-libvirt" "windows11" {
   drivers_iso_url = var.drivers_iso_url
   payload         = [var.cloudbase_init]
 
-  # Setup of Windows 11 demands a TPM and Secure Boot, which the build's machine
-  # has not.
-  lab_config = true
+  # Setup of Windows 11 demands a TPM 2.0 and Secure Boot. The machine has both
+  # by itself (vtpm, secure_boot), where libvirt's host offers them.
+  lab_config = var.lab_config
 
   disk_size = "64G"
   cpus      = 2

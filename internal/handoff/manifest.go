@@ -34,16 +34,20 @@ type Disk struct {
 	SHA256      string `json:"sha256"`
 	Firmware    string `json:"firmware"` // uefi or bios
 	Bus         string `json:"bus"`      // the bus it was built on: virtio-blk or virtio-scsi
+	TPM         bool   `json:"tpm"`      // whether it was built with a TPM 2.0
+	SecureBoot  bool   `json:"secure_boot"`
 }
 
 // Source says what the image was made of.
 type Source struct {
-	ISO           string `json:"iso"` // URL or path as the template gave it
-	ISOChecksum   string `json:"iso_checksum,omitempty"`
-	ImageIndex    int    `json:"image_index"`
-	ImageName     string `json:"image_name"`
-	DriversISO    string `json:"drivers_iso,omitempty"`
-	DriverVersion string `json:"driver_version,omitempty"` // of the drivers ISO, such as 0.1.285
+	ISO         string `json:"iso"` // URL or path as the template gave it
+	ISOChecksum string `json:"iso_checksum,omitempty"`
+	ImageIndex  int    `json:"image_index"`
+	ImageName   string `json:"image_name"`
+	DriversISO  string `json:"drivers_iso,omitempty"`
+	// DriversISOVersion is what the drivers ISO says of itself, such as
+	// 0.1.285. What is installed on the disk, Image.DriverVersion says.
+	DriversISOVersion string `json:"drivers_iso_version,omitempty"`
 }
 
 // Image says what runs on the disk.
@@ -53,6 +57,7 @@ type Image struct {
 	Build         int    `json:"build"`
 	Language      string `json:"language"`
 	Architecture  string `json:"architecture"`
+	DriverVersion string `json:"driver_version,omitempty"` // of the virtio-win package that the disk has installed
 	AgentVersion  string `json:"agent_version,omitempty"`
 	CloudbaseInit string `json:"cloudbase_init,omitempty"` // its version
 	ImageState    string `json:"image_state"`

@@ -43,6 +43,12 @@ func deviceList(spec DomainSpec) *libvirtxml.DomainDeviceList {
 		// A balloon is one more device without a driver during Setup.
 		MemBalloon: &libvirtxml.DomainMemBalloon{Model: "none"},
 	}
+	if spec.TPM {
+		// Windows takes both interfaces; CRB is TPM 2.0's own, and what virt-install chooses.
+		list.TPMs = []libvirtxml.DomainTPM{{Model: "tpm-crb", Backend: &libvirtxml.DomainTPMBackend{
+			Emulator: &libvirtxml.DomainTPMBackendEmulator{Version: "2.0"},
+		}}}
+	}
 	if spec.Accelerator == KVM {
 		list.Panics = []libvirtxml.DomainPanic{{Model: "hyperv"}}
 	}

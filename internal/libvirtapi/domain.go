@@ -112,6 +112,7 @@ func (c *Conn) DefineDomain(ctx context.Context, xml string) (Domain, error) {
 		d, err := l.DomainDefineXMLFlags(xml, golibvirt.DomainDefineValidate)
 		return domainOf(d), err
 	})
+	err = firmwareError(err)
 	// Somebody else may have been quicker; libvirt's number for that is a general one.
 	if code(err, golibvirt.ErrOperationFailed) {
 		if other := taken(); other != nil {
@@ -134,7 +135,7 @@ func (c *Conn) StartPaused(ctx context.Context, d Domain) error {
 		_, err := l.DomainCreateWithFlags(d.handle(), uint32(golibvirt.DomainStartPaused))
 		return err
 	}))
-	return err
+	return firmwareError(err)
 }
 
 // Resume lets the CPUs run.

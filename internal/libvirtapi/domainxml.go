@@ -56,18 +56,29 @@ func osXML(spec DomainSpec) *libvirtxml.DomainOS {
 	os := &libvirtxml.DomainOS{
 		Type: &libvirtxml.DomainOSType{Arch: "x86_64", Machine: cmp.Or(spec.Machine, defaultMachine), Type: "hvm"},
 	}
-	if spec.Firmware == UEFI {
-		// Said explicitly, since libvirt else takes whichever firmware descriptor comes first, which on
-		// most hosts has Secure Boot and Microsoft's keys: Windows updates then raise the boot manager's
-		// revision in this guest's variables, and a clone with others may refuse it
-		// (cjee21/Check-UEFISecureBootVariables#12).
-		os.Firmware = "efi"
-		os.FirmwareInfo = &libvirtxml.DomainOSFirmwareInfo{Features: []libvirtxml.DomainOSFirmwareFeature{
-			{Enabled: "no", Name: "enrolled-keys"},
-			{Enabled: "no", Name: "secure-boot"},
-		}}
+	if spec.Firmware != UEFI {
+		return os
+	}
+	// Said explicitly, since libvirt else takes whichever firmware descriptor comes first, which on most hosts has
+	// Secure Boot and Microsoft's keys: Windows updates then raise the boot manager's revision in this guest's
+	// variables, and a clone with others may refuse it (cjee21/Check-UEFISecureBootVariables#12).
+	enabled := yesNo(spec.SecureBoot)
+	os.Firmware = "efi"
+	os.FirmwareInfo = &libvirtxml.DomainOSFirmwareInfo{Features: []libvirtxml.DomainOSFirmwareFeature{
+		{Enabled: enabled, Name: "enrolled-keys"},
+		{Enabled: enabled, Name: "secure-boot"},
+	}}
+	if spec.SecureBoot {
+		os.Loader = &libvirtxml.DomainLoader{Secure: "yes"}
 	}
 	return os
+}
+
+func yesNo(b bool) string {
+	if b {
+		return "yes"
+	}
+	return "no"
 }
 
 // cpuMode is what Windows can run on: Windows 11 24H2 and Server 2025 reboot or stop with a blue screen on a
@@ -113,6 +124,10 @@ func featuresXML(spec DomainSpec) *libvirtxml.DomainFeatureList {
 		ACPI:   &libvirtxml.DomainFeature{},
 		APIC:   &libvirtxml.DomainFeatureAPIC{},
 		VMPort: &libvirtxml.DomainFeatureState{State: "off"},
+	}
+	if spec.SecureBoot {
+		// The firmware keeps its variables from the guest by system management mode.
+		f.SMM = &libvirtxml.DomainFeatureSMM{State: "on"}
 	}
 	if spec.Accelerator == KVM {
 		f.HyperV = hypervXML(spec.HyperV)

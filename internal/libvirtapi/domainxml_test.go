@@ -51,7 +51,16 @@ func eachSpec(t *testing.T, f func(t *testing.T, name string, spec libvirtapi.Do
 				t.Run(name, func(t *testing.T) { f(t, name, buildSpec(acc, fw, root)) })
 			}
 		}
+		name := strings.ToLower(fmt.Sprintf("%s-uefi-secure-boot-tpm", acc))
+		t.Run(name, func(t *testing.T) { f(t, name, secureSpec(acc)) })
 	}
+}
+
+// secureSpec is a machine as Windows 11 wants it.
+func secureSpec(acc libvirtapi.Accelerator) libvirtapi.DomainSpec {
+	spec := buildSpec(acc, libvirtapi.UEFI, libvirtapi.VirtioBlk)
+	spec.TPM, spec.SecureBoot = true, true
+	return spec
 }
 
 func TestDomainXMLGolden(t *testing.T) {
@@ -109,6 +118,21 @@ func TestDomainXMLVariants(t *testing.T) {
 			[]string{`autoport="yes"`, `address="127.0.0.1"`},
 			[]string{`type="socket"`, "0.0.0.0"},
 		},
+		{
+			"neither TPM nor Secure Boot unless asked for", func(*libvirtapi.DomainSpec) {},
+			[]string{`<feature enabled="no" name="enrolled-keys">`, `<feature enabled="no" name="secure-boot">`},
+			[]string{"<tpm", "<smm", "<loader"},
+		},
+		{
+			"TPM", func(s *libvirtapi.DomainSpec) { s.TPM = true },
+			[]string{`<tpm model="tpm-crb">`, `<backend type="emulator" version="2.0">`, `<feature enabled="no" name="secure-boot">`},
+			[]string{"<smm", "persistent_state"},
+		},
+		{
+			"Secure Boot", func(s *libvirtapi.DomainSpec) { s.SecureBoot = true },
+			[]string{`<feature enabled="yes" name="enrolled-keys">`, `<feature enabled="yes" name="secure-boot">`, `<loader secure="yes">`, `<smm state="on">`},
+			[]string{"<tpm"},
+		},
 		{"screen on a socket", func(*libvirtapi.DomainSpec) {}, []string{`<listen type="socket">`}, []string{"autoport"}},
 		{
 			"only what the host's KVM has", func(s *libvirtapi.DomainSpec) { s.HyperV = []string{"relaxed", "vapic", "spinlocks"} },
@@ -137,7 +161,7 @@ func TestDomainXMLVariants(t *testing.T) {
 
 func TestDomainXMLNamesEveryWrongField(t *testing.T) {
 	_, err := libvirtapi.DomainXML(libvirtapi.DomainSpec{
-		Name: "a/b", UUID: "x", Accelerator: "xen", Firmware: "coreboot", Machine: "pc", ClockOffset: time.Millisecond, VNC: "world",
+		Name: "a/b", UUID: "x", Accelerator: "xen", Firmware: "coreboot", Machine: "pc", ClockOffset: time.Millisecond, VNC: "world", SecureBoot: true,
 		Disks: []libvirtapi.DiskSpec{
 			{Path: "rel", Format: "vmdk", Bus: "ide", BootOrder: 1, Serial: strings.Repeat("x", 21)},
 			{Path: "/a", Format: "raw", Bus: libvirtapi.VirtioBlk, BootOrder: 1},
@@ -149,7 +173,7 @@ func TestDomainXMLNamesEveryWrongField(t *testing.T) {
 		t.Fatal("accepted")
 	}
 	for _, field := range []string{
-		"Name", "UUID", "Accelerator", "Firmware", "Machine", "CPUs", "MemoryMiB", "ClockOffset", "VNC", "NIC.MAC", "NIC:",
+		"Name", "UUID", "Accelerator", "Firmware", "Machine", "CPUs", "MemoryMiB", "ClockOffset", "VNC", "SecureBoot", "NIC.MAC", "NIC:",
 		"Disks[0].Path", "Disks[0].Format", "Disks[0].Bus", "Disks[0].Serial", "Disks[1].BootOrder", "CDs[0].Backing", "on SATA",
 	} {
 		if !strings.Contains(err.Error(), field) {

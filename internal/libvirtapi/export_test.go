@@ -24,6 +24,7 @@ var (
 	ParseDomainCaps   = parseDomainCaps
 	ParseNetwork      = parseNetwork
 	UndefineFlags     = undefineFlags
+	FirmwareError     = firmwareError
 	NewestLease       = newestLease
 )
 

@@ -2,6 +2,7 @@ package libvirtapi
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -158,6 +159,7 @@ type DomainCaps struct {
 	Loaders     []string // the firmware images that libvirt found
 	CPUModes    []string // supported ones of host-passthrough, maximum, host-model, custom
 	TPM         bool     // an emulated TPM 2.0 can be had
+	SecureBoot  bool     // there is a firmware with Secure Boot
 	// HyperV names the Hyper-V enlightenments that the host's KVM has, for DomainSpec.HyperV; nil when this
 	// libvirt does not tell.
 	HyperV []string
@@ -180,6 +182,45 @@ func (d DomainCaps) Missing(f Firmware) error {
 		}
 	}
 	return nil
+}
+
+// MissingTPM is an error when a domain can't have an emulated TPM 2.0.
+func (d DomainCaps) MissingTPM() error {
+	if d.TPM {
+		return nil
+	}
+	return &Error{
+		Op: "use", Object: "TPM 2.0", Kind: ErrUnsupported,
+		Message: "libvirt offers no emulated one for " + d.Machine,
+		Remedy:  "install swtpm on libvirt's host (Debian, Ubuntu: swtpm and swtpm-tools; Fedora, RHEL: swtpm) and restart libvirt's daemon",
+	}
+}
+
+// secureBootRemedy is what gives a host the firmware.
+const secureBootRemedy = "install an OVMF with Microsoft's keys enrolled on libvirt's host (Debian, Ubuntu: ovmf; Fedora, RHEL: edk2-ovmf)"
+
+// firmwareError adds what to do when auto-selection finds nothing: domain capabilities do not tell whether a firmware
+// with keys enrolled is there. libvirt looks for it when the domain is defined or, in older versions, started, and has
+// no error number of its own for it.
+func firmwareError(err error) error {
+	var e *Error
+	if !errors.As(err, &e) || !strings.Contains(e.Message, "any firmware to satisfy") {
+		return err
+	}
+	return withKind(withRemedy(err, secureBootRemedy), ErrUnsupported)
+}
+
+// MissingSecureBoot is an error when libvirt knows no firmware with Secure Boot. Whether one with Microsoft's keys
+// is there, libvirt says only when the domain is defined.
+func (d DomainCaps) MissingSecureBoot() error {
+	if d.SecureBoot {
+		return nil
+	}
+	return &Error{
+		Op: "use", Object: "Secure Boot", Kind: ErrUnsupported,
+		Message: "libvirt found no UEFI firmware for " + d.Machine + " that has it",
+		Remedy:  secureBootRemedy,
+	}
 }
 
 // DomainCaps asks what a domain with this accelerator can be; ErrUnsupported when libvirt can't make one.
@@ -218,6 +259,7 @@ func parseDomainCaps(acc Accelerator, doc string) (DomainCaps, error) {
 		d.UEFI = slices.Contains(enum(x.OS.Enums, "firmware"), "efi")
 		if x.OS.Loader != nil {
 			d.Loaders = x.OS.Loader.Values
+			d.SecureBoot = d.UEFI && slices.Contains(enum(x.OS.Loader.Enums, "secure"), "yes")
 		}
 	}
 	if x.CPU != nil {
@@ -228,12 +270,20 @@ func parseDomainCaps(acc Accelerator, doc string) (DomainCaps, error) {
 		}
 	}
 	if x.Devices != nil && x.Devices.TPM != nil {
-		d.TPM = x.Devices.TPM.Supported == "yes" && slices.Contains(enum(x.Devices.TPM.Enums, "backendModel"), "emulator")
+		d.TPM = emulatedTPM(x.Devices.TPM)
 	}
 	if x.Features != nil && x.Features.HyperV != nil {
 		d.HyperV = enum(x.Features.HyperV.Enums, "features")
 	}
 	return d, nil
+}
+
+// emulatedTPM says whether swtpm is there: libvirt lists the emulator only when it finds it. An older libvirt lists
+// no versions; every swtpm has 2.0.
+func emulatedTPM(tpm *libvirtxml.DomainCapsDevice) bool {
+	versions := enum(tpm.Enums, "backendVersion")
+	return tpm.Supported == "yes" && slices.Contains(enum(tpm.Enums, "model"), "tpm-crb") &&
+		slices.Contains(enum(tpm.Enums, "backendModel"), "emulator") && (len(versions) == 0 || slices.Contains(versions, "2.0"))
 }
 
 func enum(enums []libvirtxml.DomainCapsEnum, name string) []string {

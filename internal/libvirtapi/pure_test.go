@@ -243,6 +243,59 @@ func TestDomainCapsMissing(t *testing.T) {
 	}
 }
 
+func TestDomainCapsOfTPMAndSecureBoot(t *testing.T) {
+	const (
+		os  = `<os supported='yes'><enum name='firmware'><value>efi</value></enum><loader supported='yes'><enum name='secure'>%s</enum></loader></os>`
+		tpm = `<devices><tpm supported='%s'><enum name='model'><value>tpm-tis</value>%s</enum><enum name='backendModel'><value>passthrough</value>%s</enum>%s</tpm></devices>`
+	)
+	doc := func(secure, supported, model, backend, version string) string {
+		return "<domainCapabilities><machine>pc-q35-7.2</machine>" + fmt.Sprintf(os, secure) + fmt.Sprintf(tpm, supported, model, backend, version) + "</domainCapabilities>"
+	}
+	const (
+		yes      = "<value>yes</value><value>no</value>"
+		crb      = "<value>tpm-crb</value>"
+		emulator = "<value>emulator</value>"
+		v12      = "<enum name='backendVersion'><value>1.2</value></enum>"
+		both     = "<enum name='backendVersion'><value>1.2</value><value>2.0</value></enum>"
+	)
+	for _, tt := range []struct {
+		name            string
+		doc             string
+		tpm, secureBoot bool
+	}{
+		{"everything", doc(yes, "yes", crb, emulator, both), true, true},
+		{"a libvirt that lists no versions", doc(yes, "yes", crb, emulator, ""), true, true},
+		{"swtpm is not installed", doc(yes, "yes", crb, "", both), false, true},
+		{"only TPM 1.2", doc(yes, "yes", crb, emulator, v12), false, true},
+		{"a QEMU without CRB", doc(yes, "yes", "", emulator, both), false, true},
+		{"no TPM at all", doc(yes, "no", crb, emulator, both), false, true},
+		{"OVMF without Secure Boot", doc("<value>no</value>", "yes", crb, emulator, both), true, false},
+	} {
+		caps, err := libvirtapi.ParseDomainCaps(libvirtapi.TCG, tt.doc)
+		if err != nil || caps.TPM != tt.tpm || caps.SecureBoot != tt.secureBoot {
+			t.Errorf("%s: TPM %v, Secure Boot %v, %v", tt.name, caps.TPM, caps.SecureBoot, err)
+		}
+		if err := caps.MissingTPM(); (err == nil) != tt.tpm || err != nil && !strings.Contains(err.Error(), "install swtpm") {
+			t.Errorf("%s: %v", tt.name, err)
+		}
+		if err := caps.MissingSecureBoot(); (err == nil) != tt.secureBoot || err != nil && !strings.Contains(err.Error(), "ovmf") {
+			t.Errorf("%s: %v", tt.name, err)
+		}
+	}
+}
+
+// What libvirt 9.0 said on a host whose firmware descriptor 40-edk2-x86_64-secure-enrolled.json was masked.
+func TestFirmwareThatIsNotThere(t *testing.T) {
+	err := libvirtapi.FirmwareError(&libvirtapi.Error{Op: "start domain", Message: "operation failed: Unable to find any firmware to satisfy 'efi'"})
+	if !errors.Is(err, libvirtapi.ErrUnsupported) || !strings.Contains(err.Error(), "keys enrolled") {
+		t.Errorf("%v", err)
+	}
+	other := &libvirtapi.Error{Op: "start domain", Message: "operation failed: out of memory"}
+	if err := libvirtapi.FirmwareError(other); !errors.Is(err, error(other)) || err.Error() != other.Error() || libvirtapi.FirmwareError(nil) != nil {
+		t.Errorf("%v", err)
+	}
+}
+
 // libvirt refuses flags that it does not know.
 func TestUndefineFlags(t *testing.T) {
 	for v, want := range map[libvirtapi.Version]golibvirt.DomainUndefineFlagsValues{8_000_000: 1 | 2 | 4 | 16, 8_008_000: 1 | 2 | 4 | 16, 8_009_000: 1 | 2 | 4 | 16 | 32} {

@@ -72,6 +72,12 @@ type DomainSpec struct {
 	// HyperV is DomainCaps.HyperV: only these of the usual enlightenments are switched on, since QEMU refuses to
 	// start with one that the host's KVM lacks. nil switches on all of them. Ignored under TCG.
 	HyperV []string
+	// TPM gives the guest an emulated TPM 2.0, which swtpm runs for libvirt. Its state goes when the domain is
+	// undefined.
+	TPM bool
+	// SecureBoot starts only what Microsoft's keys vouch for: OVMF with these keys enrolled, found by libvirt's
+	// firmware auto-selection. UEFI only.
+	SecureBoot bool
 }
 
 // DiskSpec is a hard disk.

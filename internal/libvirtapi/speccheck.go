@@ -36,6 +36,9 @@ func (s DomainSpec) validate() error {
 	if s.Firmware != UEFI && s.Firmware != BIOS {
 		wrong("Firmware", "%q is neither %q nor %q", s.Firmware, UEFI, BIOS)
 	}
+	if s.SecureBoot && s.Firmware != UEFI {
+		wrong("SecureBoot", "firmware is %q; only %q has Secure Boot", s.Firmware, UEFI)
+	}
 	if m := s.Machine; m != "" && m != defaultMachine && !strings.Contains(m, "q35") {
 		wrong("Machine", "%q is not a q35 machine", m)
 	}

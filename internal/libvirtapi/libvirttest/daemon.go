@@ -17,7 +17,7 @@ import (
 )
 
 // packages is what a test machine needs.
-const packages = "Debian packages libvirt-daemon-system, qemu-system-x86, qemu-utils, ovmf, dnsmasq-base"
+const packages = "Debian packages libvirt-daemon-system, qemu-system-x86, qemu-utils, ovmf, swtpm, swtpm-tools, dnsmasq-base"
 
 // URI gives the system's libvirt. When no daemon runs, root starts one (virtlogd -d, libvirtd -d), which goes on
 // after the test; the test fails when there is none to start.

@@ -83,6 +83,14 @@ func Run(t testing.TB, script string, disks ...Disk) string {
 	return m[1]
 }
 
+// Files gives the kernel and an initrd that runs script, for a test that boots
+// them by other means. What the script prints comes between two marks.
+func Files(t testing.TB, script string) (kernel, initrd string) {
+	t.Helper()
+	kernel, tree := fetchKernel(t)
+	return kernel, buildInitrd(t, t.TempDir(), tree, script)
+}
+
 func need(t testing.TB, debianPackage, tool string) string {
 	t.Helper()
 	path, err := exec.LookPath(tool)
