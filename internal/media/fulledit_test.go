@@ -3,6 +3,7 @@ package media_test
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -16,6 +17,7 @@ import (
 	"testing/fstest"
 
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/media"
+	"github.com/wintemplate/packer-plugin-wintemplate/internal/media/eltorito"
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/media/mediatest"
 )
 
@@ -483,6 +485,47 @@ func TestRebuildKeepsTheBootImage(t *testing.T) {
 	}
 	if !bytes.Equal(efiImage(t, bytes.NewReader(got), int64(len(got))), want) {
 		t.Error("the rebuilt disc boots another image")
+	}
+}
+
+// TestRebuildMovesTheBootInfoTable rebuilds a disc whose BIOS image is told where
+// it lies, as those of isolinux and GRUB are: the image of the new disc is told
+// its new place.
+func TestRebuildMovesTheBootInfoTable(t *testing.T) {
+	spec := mediatest.Spec(mediatest.Server2022Eval())
+	image := bytes.Repeat([]byte("0123456"), 5000)
+	bios := media.BytesFile("boot/etfsboot.com", image)
+	spec = without(spec, "boot/etfsboot.com")
+	spec.BIOS, spec.BIOSBootInfoTable = &bios, true
+	edit := open(t, mediatest.Build(t, spec)).Edit()
+	if err := edit.AddFile("more/names/to/move/it.txt", strings.NewReader("x")); err != nil {
+		t.Fatal(err)
+	}
+	out := filepath.Join(t.TempDir(), "rebuilt.iso")
+	if err := edit.Rebuild(context.Background(), out); err != nil {
+		t.Fatal(err)
+	}
+	b, err := os.ReadFile(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	catalog, err := eltorito.Read(bytes.NewReader(b), int64(len(b)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	sector := catalog.Bootable(eltorito.BIOS)[0].Sector
+	got := b[int(sector)*2048:][:len(image)]
+	for at, want := range map[int]uint32{8: 16, 12: sector, 16: uint32(len(image))} {
+		if v := binary.LittleEndian.Uint32(got[at:]); v != want {
+			t.Errorf("the table says %d at byte %d, want %d", v, at, want)
+		}
+	}
+	if !bytes.Equal(got[:8], image[:8]) || !bytes.Equal(got[64:], image[64:]) {
+		t.Error("the image is another")
+	}
+	report := run(t, "xorriso", "xorriso", "-indev", out, "-report_el_torito", "plain")
+	if !strings.Contains(report, "boot-info-table") && !strings.Contains(report, "boot info") {
+		t.Errorf("xorriso sees no table:\n%s", report)
 	}
 }
 

@@ -2,7 +2,6 @@ package media
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -157,40 +156,4 @@ func (b *efiBoot) present(i *Image) (variant, error) {
 		}
 	}
 	return variant{like.path, b.at(i, like.Size())}, nil
-}
-
-// biosImage takes the image that BIOS starts: boot/etfsboot.com where it is
-// that, else as many sectors as the catalogue has the BIOS load.
-func (i *Image) biosImage(spec *DiscSpec, entry eltorito.Entry) error {
-	if entry.Media != 0 {
-		return refused("its BIOS boot image asks for emulation %d", entry.Media)
-	}
-	start := int64(entry.Sector) * sectorSize
-	length := int64(entry.Count) * 512
-	if f, err := i.FS().Open("boot/etfsboot.com"); err == nil {
-		defer f.Close()
-		s, ok := f.(Source)
-		if ok && s.Size() <= 1<<20 && start+s.Size() <= i.size {
-			same, err := equalSpans(io.NewSectionReader(i.r, start, s.Size()), s, []span{{0, s.Size()}})
-			if err != nil {
-				return err
-			}
-			if same {
-				length = s.Size()
-			}
-		}
-	}
-	if length < 512 || start+length > i.size {
-		return refused("its BIOS boot image at sector %d has %d bytes", entry.Sector, length)
-	}
-	b := make([]byte, length)
-	if n, err := i.r.ReadAt(b, start); n < len(b) {
-		return fmt.Errorf("reading the BIOS boot image: %w", err)
-	}
-	if length >= 64 && binary.LittleEndian.Uint32(b[8:]) == primarySector && binary.LittleEndian.Uint32(b[12:]) == entry.Sector {
-		return refused("its BIOS boot image holds a table of where it lies, which Windows' images don't")
-	}
-	file := BytesFile("boot/etfsboot.com", b)
-	spec.BIOS = &file
-	return nil
 }
