@@ -22,7 +22,7 @@ type Spec struct {
 	Firmware string   // "uefi" (when empty) or "bios"
 	Disk     string   // qcow2, see NewDisk
 	Bus      string   // "virtio-blk" (when empty), "virtio-scsi" or "sata"
-	CDs      []string // ISO files, on SATA
+	CDs      []string // ISO files, or qcow2 overlays over one, on SATA
 	// ExtraSCSI adds a virtio-scsi controller without a disk.
 	ExtraSCSI bool
 	// LinkDown starts the network adapter without a cable, see VM.SetLink.
@@ -154,8 +154,12 @@ func (s Spec) arguments(dir string, port int) ([]string, error) {
 		args = append(args, "-device", "virtio-scsi-pci,id=extra")
 	}
 	for i, cd := range s.CDs {
+		format := "raw"
+		if filepath.Ext(cd) == ".qcow2" {
+			format = "qcow2"
+		}
 		args = append(args,
-			"-drive", fmt.Sprintf("if=none,id=cd%d,media=cdrom,format=raw,readonly=on,file=%s", i, cd),
+			"-drive", fmt.Sprintf("if=none,id=cd%d,media=cdrom,format=%s,readonly=on,file=%s", i, format, cd),
 			"-device", fmt.Sprintf("ide-cd,drive=cd%d,bus=ide.%d,bootindex=%d", i, i, 2+i))
 	}
 	if s.Firmware == "bios" {

@@ -71,7 +71,9 @@ func NoPrompt(t testing.TB, iso string) string {
 
 // AnswerDisc is an answer disc and what a test needs to know of it.
 type AnswerDisc struct {
-	Path                string
+	Path string
+	// Files are what the disc holds.
+	Files               []media.DiscFile
 	User, Password      string
 	Pin                 [32]byte // of the WinRM certificate
 	Manifest            handoff.DiscManifest
@@ -134,7 +136,7 @@ func (d *AnswerDisc) write(t testing.TB, set *discs.Set, o AnswerOptions) {
 	t.Helper()
 	drivers, closer, err := media.OpenDrivers(set.DriversISO)
 	check(t, err)
-	defer closer.Close()
+	t.Cleanup(func() { closer.Close() }) // d.Files are read from it
 	parameters, err := answerfile.NewBootstrapParameters(d.Answers, "standin-test")
 	check(t, err)
 	pfx, leaf := certificate(t, "pfx-password")
@@ -183,6 +185,7 @@ func (d *AnswerDisc) write(t testing.TB, set *discs.Set, o AnswerOptions) {
 		media.BytesFile(answerfile.ManifestPath, manifest),
 		media.BytesFile(answerfile.BootstrapParametersPath, encoded),
 		media.BytesFile(answerfile.AutounattendPath, xml))
+	d.Files = files
 	d.Path = filepath.Join(t.TempDir(), "answer.iso")
 	check(t, media.WriteAnswerDisc(context.Background(), d.Path, "WINTEMPLATE", files))
 }
