@@ -289,6 +289,7 @@ type FlatSysprep struct {
 	Account           *string  `mapstructure:"account" cty:"account" hcl:"account"`
 	SkipRearm         *bool    `mapstructure:"skip_rearm" cty:"skip_rearm" hcl:"skip_rearm"`
 	ResetNetwork      *bool    `mapstructure:"reset_network" cty:"reset_network" hcl:"reset_network"`
+	RecoveryPartition *string  `mapstructure:"recovery_partition" cty:"recovery_partition" hcl:"recovery_partition"`
 	Timeout           *string  `mapstructure:"timeout" cty:"timeout" hcl:"timeout"`
 }
 
@@ -315,6 +316,7 @@ func (*FlatSysprep) HCL2Spec() map[string]hcldec.Spec {
 		"account":            &hcldec.AttrSpec{Name: "account", Type: cty.String, Required: false},
 		"skip_rearm":         &hcldec.AttrSpec{Name: "skip_rearm", Type: cty.Bool, Required: false},
 		"reset_network":      &hcldec.AttrSpec{Name: "reset_network", Type: cty.Bool, Required: false},
+		"recovery_partition": &hcldec.AttrSpec{Name: "recovery_partition", Type: cty.String, Required: false},
 		"timeout":            &hcldec.AttrSpec{Name: "timeout", Type: cty.String, Required: false},
 	}
 	return s

@@ -52,6 +52,10 @@ type Sysprep struct {
 	// instance's is not called "Ethernet 2", and forget the build's networks.
 	// Default: `false`.
 	ResetNetwork bool `mapstructure:"reset_network"`
+	// What becomes of a recovery partition that Setup has put behind drive C::
+	// `remove` or `keep`. An instance with a larger disk can extend C: only
+	// when nothing lies behind it. Default: `remove`.
+	RecoveryPartition string `mapstructure:"recovery_partition"`
 	// How long sysprep itself may take. Default: `45m`.
 	Timeout time.Duration `mapstructure:"timeout"`
 }
@@ -72,6 +76,7 @@ func (s *Sysprep) prepare() []error {
 			errs = append(errs, fmt.Errorf("timezone: %w", err))
 		}
 	}
+	errs = append(errs, s.prepareRecovery()...)
 	for i, path := range s.UnattendFragments {
 		errs = append(errs, present(checkFile(fmt.Sprintf("unattend_fragments[%d]", i), path))...)
 	}
@@ -86,6 +91,9 @@ func (s *Sysprep) run(ctx context.Context, r *run) error {
 	unattend, err := s.unattend(r, cloud)
 	if err != nil {
 		return fmt.Errorf("the answer file for sysprep: %w", err)
+	}
+	if err := s.recovery(ctx, r); err != nil {
+		return err
 	}
 	if err := s.preflight(ctx, r); err != nil {
 		return err

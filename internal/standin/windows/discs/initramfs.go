@@ -20,7 +20,7 @@ import (
 // guestPrograms are copied from the host into the initramfs with the shared
 // libraries they need: NTFS is written by the same code that Linux users
 // trust, not by one of ours.
-var guestPrograms = []string{"mkntfs", "ntfs-3g", "mkfs.vfat"}
+var guestPrograms = []string{"mkntfs", "ntfs-3g", "ntfsresize", "ntfsfix", "mkfs.vfat"}
 
 // buildInitramfs packs PID 1, the programs and the kernel modules.
 func buildInitramfs(ctx context.Context, k kernel, init []byte) ([]byte, error) {

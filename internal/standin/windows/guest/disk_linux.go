@@ -68,11 +68,8 @@ func tableEntry(p setup.Partition) partition.Entry {
 	if p.Format == "FAT32" {
 		e.Kind = 0x0c
 	}
-	switch p.TypeID {
-	case "DE94BBA4-06D1-4D40-A16A-BFD50179D6AC", "de94bba4-06d1-4d40-a16a-bfd50179d6ac":
-		e.Type = partition.Recovery
-	case "0x27", "27":
-		e.Kind = 0x27
+	if p.Recovery() {
+		e.Type, e.Kind = partition.Recovery, partition.RecoveryKind
 	}
 	return e
 }

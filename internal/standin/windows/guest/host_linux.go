@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/beacon"
@@ -29,6 +30,7 @@ type host struct {
 	model   *model.Model
 	network network
 	leaving chan func() error // restart or powerOff
+	grown   atomic.Bool       // drive C:'s partition, not yet its file system
 
 	mu     sync.Mutex
 	server *winrm.Server
@@ -150,6 +152,9 @@ func (h *host) serve() error {
 		return err
 	}
 	if err := h.closeVolume(); err != nil {
+		return err
+	}
+	if err := h.growVolume(); err != nil {
 		return err
 	}
 	return by()

@@ -25,6 +25,9 @@ type record struct {
 	Firmware         string         `json:"firmware"`
 	Drivers          []model.Driver `json:"drivers"`
 	Devices          []setup.Device `json:"devices"`
+	// RecoveryMiB is the recovery partition that Setup makes at the first
+	// start from the disk.
+	RecoveryMiB int64 `json:"recovery_mib"`
 }
 
 func recordOf(i *setup.Installation) record {
@@ -32,6 +35,7 @@ func recordOf(i *setup.Installation) record {
 		Build: i.Image.Build, EditionID: i.Image.EditionID, InstallationType: i.Image.InstallationType,
 		ProductName: productName(i.Image.DisplayName),
 		Language:    i.Language, Firmware: string(firmware()), Devices: pciDevices(),
+		RecoveryMiB: i.Layout.RecoveryMiB(i.Image.Build),
 	}
 	for _, p := range i.Drivers {
 		r.Drivers = append(r.Drivers, model.Driver{Name: p.Name, INF: p.INF, Service: p.Service})

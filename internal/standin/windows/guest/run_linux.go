@@ -25,6 +25,7 @@ func program(name string, args ...string) error {
 
 // ntfs is a mounted NTFS volume: ntfs-3g serves it as a child of PID 1.
 type ntfs struct {
+	device string
 	at     string
 	server *exec.Cmd
 	out    *bytes.Buffer
@@ -35,7 +36,7 @@ func mountNTFS(device, at string) (*ntfs, error) {
 	if err := os.MkdirAll(at, 0o755); err != nil {
 		return nil, err
 	}
-	v := &ntfs{at: at, out: &bytes.Buffer{}}
+	v := &ntfs{device: device, at: at, out: &bytes.Buffer{}}
 	v.server = exec.Command("/bin/ntfs-3g", "-o", "no_detach,noatime,big_writes", device, at)
 	v.server.Stdout, v.server.Stderr = v.out, v.out
 	if err := v.server.Start(); err != nil {

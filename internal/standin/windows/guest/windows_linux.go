@@ -46,6 +46,9 @@ func (g *machine) runWindows() error {
 	if err := g.readConfig(discs); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
+	if volume, err = installRecovery(volume); err != nil {
+		return fmt.Errorf("install Windows RE: %w", err)
+	}
 	h := newHost(g, volume, discs)
 	m, commands, err := g.awaken(volume.at)
 	if err != nil {

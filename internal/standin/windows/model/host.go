@@ -12,6 +12,7 @@ import (
 
 // Host is the machine around the model: what the model cannot pretend.
 type Host interface {
+	SystemDisk
 	// Beacon writes one line to COM1.
 	Beacon(beacon.Event)
 	// Root is the folder where drive C: is mounted.

@@ -52,6 +52,7 @@ func init() { // here, since tasks run operations, which start tasks
 		guest.UpdatesPause.Name:       handle((*Model).updatesPause),
 		guest.BusPrepare.Name:         handle((*Model).busPrepare),
 		guest.NetworkReset.Name:       handle((*Model).networkReset),
+		guest.RecoveryRemove.Name:     handle((*Model).recoveryRemove),
 	}
 }
 

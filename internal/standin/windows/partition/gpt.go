@@ -17,8 +17,7 @@ const (
 // tables (UEFI specification 2.10, chapter 5). random gives the GUIDs.
 func WriteGPT(w io.WriterAt, size int64, random io.Reader, entries []Entry) ([]Span, error) {
 	last := uint64(size/SectorSize) - 1
-	lastUsable := last - tableSectors - 1
-	spans, err := place(entries, lastUsable)
+	spans, err := place(entries, lastUsable(last))
 	if err != nil {
 		return nil, err
 	}
@@ -46,6 +45,12 @@ func WriteGPT(w io.WriterAt, size int64, random io.Reader, entries []Entry) ([]S
 	if err := wipe(w, size); err != nil {
 		return nil, err
 	}
+	return spans, writeGPT(w, last, disk, table)
+}
+
+// writeGPT writes the protective MBR, and header and entries at both ends of
+// the disk.
+func writeGPT(w io.WriterAt, last uint64, disk GUID, table []byte) error {
 	header := func(at, other, tableAt uint64) []byte {
 		h := make([]byte, SectorSize)
 		copy(h, "EFI PART")
@@ -54,7 +59,7 @@ func WriteGPT(w io.WriterAt, size int64, random io.Reader, entries []Entry) ([]S
 		binary.LittleEndian.PutUint64(h[24:], at)
 		binary.LittleEndian.PutUint64(h[32:], other)
 		binary.LittleEndian.PutUint64(h[40:], 2+tableSectors)
-		binary.LittleEndian.PutUint64(h[48:], lastUsable)
+		binary.LittleEndian.PutUint64(h[48:], lastUsable(last))
 		copy(h[56:], disk[:])
 		binary.LittleEndian.PutUint64(h[72:], tableAt)
 		binary.LittleEndian.PutUint32(h[80:], entryCount)
@@ -74,11 +79,14 @@ func WriteGPT(w io.WriterAt, size int64, random io.Reader, entries []Entry) ([]S
 		{last, header(last, 1, last-tableSectors)},
 	} {
 		if _, err := w.WriteAt(part.data, int64(part.at)*SectorSize); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	return spans, nil
+	return nil
 }
+
+// lastUsable is the last sector before the backup table.
+func lastUsable(last uint64) uint64 { return last - tableSectors - 1 }
 
 func newGUID(random io.Reader) (GUID, error) {
 	var g GUID

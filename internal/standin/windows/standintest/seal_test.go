@@ -56,6 +56,18 @@ func seal(ctx context.Context, t *testing.T, vm *VM, d *AnswerDisc) []byte {
 	return unattend
 }
 
+// removeRecovery takes the recovery partition away that Setup has added.
+func removeRecovery(ctx context.Context, t *testing.T, vm *VM, d *AnswerDisc) {
+	t.Helper()
+	r, _, err := guest.RecoveryRemove.Do(ctx, guest.NewSession(vm.Client(d)), guest.RecoveryRemoveParameters{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(r.Removed) != 1 || !r.Disabled || r.SizeAfter-r.SizeBefore != r.Removed[0].Size {
+		t.Errorf("recovery partition: %+v", r)
+	}
+}
+
 // TestSeal builds a template: restart in the middle, seal, disk check, and a
 // clone on another bus.
 func TestSeal(t *testing.T) {
@@ -79,6 +91,7 @@ func TestSeal(t *testing.T) {
 	if err != nil || !verified.OK {
 		t.Errorf("drivers: %+v, %v", verified, err)
 	}
+	removeRecovery(ctx, t, vm, answers)
 	unattend := seal(ctx, t, vm, answers)
 	report, err := diskcheck.Check(ctx, spec.Disk, diskcheck.Expect{
 		Firmware: "uefi", Server: true, CertificateSHA256: hex.EncodeToString(answers.Pin[:]), Unattend: unattend,
