@@ -297,8 +297,9 @@ func (*FlatLocalAccount) HCL2Spec() map[string]hcldec.Spec {
 // FlatProxy is an auto-generated flat version of Proxy.
 // Where the contents of a field with a `mapstructure:,squash` tag are bubbled up.
 type FlatProxy struct {
-	Server *string  `mapstructure:"server" required:"true" cty:"server" hcl:"server"`
-	Bypass []string `mapstructure:"bypass" cty:"bypass" hcl:"bypass"`
+	Server         *string  `mapstructure:"server" required:"true" cty:"server" hcl:"server"`
+	Bypass         []string `mapstructure:"bypass" cty:"bypass" hcl:"bypass"`
+	KeepInTemplate *bool    `mapstructure:"keep_in_template" cty:"keep_in_template" hcl:"keep_in_template"`
 }
 
 // FlatMapstructure returns a new FlatProxy.
@@ -313,8 +314,9 @@ func (*Proxy) FlatMapstructure() interface{ HCL2Spec() map[string]hcldec.Spec } 
 // The decoded values from this spec will then be applied to a FlatProxy.
 func (*FlatProxy) HCL2Spec() map[string]hcldec.Spec {
 	s := map[string]hcldec.Spec{
-		"server": &hcldec.AttrSpec{Name: "server", Type: cty.String, Required: false},
-		"bypass": &hcldec.AttrSpec{Name: "bypass", Type: cty.List(cty.String), Required: false},
+		"server":           &hcldec.AttrSpec{Name: "server", Type: cty.String, Required: false},
+		"bypass":           &hcldec.AttrSpec{Name: "bypass", Type: cty.List(cty.String), Required: false},
+		"keep_in_template": &hcldec.AttrSpec{Name: "keep_in_template", Type: cty.Bool, Required: false},
 	}
 	return s
 }

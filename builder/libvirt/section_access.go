@@ -21,7 +21,13 @@ type Proxy struct {
 	Server string `mapstructure:"server" required:"true"`
 	// Hosts that need no proxy, such as `*.example.com`.
 	Bypass []string `mapstructure:"bypass"`
+	// Leave the proxy in the template. Default `false`: it is the build's,
+	// and the `sysprep` block takes it out.
+	KeepInTemplate bool `mapstructure:"keep_in_template"`
 }
+
+// buildOnly says that there is a proxy and that no instance shall have it.
+func (p *Proxy) buildOnly() bool { return p != nil && !p.KeepInTemplate }
 
 // password is the one that somebody wrote into the address after all: it is
 // refused, and must not be shown by the refusal.

@@ -46,6 +46,7 @@ func (s *stepCheckDisk) Do(ctx context.Context, bag multistep.StateBag) error {
 		Server:            plan.Product.Server,
 		CloudbaseInit:     wantsCloudbaseInit(plan, state),
 		CertificateSHA256: cert.Hex(),
+		BuildProxy:        s.config.Proxy.buildOnly(),
 		// Only the sysprep block knows that it was to be kept, and its
 		// operation says so.
 		KeepRecovery: state.Reached["guest.recovery.keep"],

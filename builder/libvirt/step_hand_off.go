@@ -42,6 +42,7 @@ func (s *stepHandOff) Do(_ context.Context, bag multistep.StateBag) error {
 		TimeZone:           plan.Zone.Windows,
 		Firmware:           string(plan.Firmware),
 		Account:            plan.Account,
+		BuildProxy:         s.config.Proxy.buildOnly(),
 	}
 	(&packerbuilderdata.GeneratedData{State: bag}).Put(handoff.GuestKey, guest.String())
 	return nil

@@ -55,6 +55,9 @@ type Setting struct {
 	Why string
 	// Servers and Clients: where it is set.
 	Servers, Clients bool
+	// WithProxy: it is set only where the build has a proxy, and is the
+	// template's own when the user wants the proxy to stay there.
+	WithProxy bool
 }
 
 // Applies tells whether the setting is set on a server, or on a client.
@@ -218,11 +221,39 @@ func BuildSettings() []Setting {
 			Why: "Packer's way into Windows", Servers: true, Clients: true,
 		},
 		{
+			ID: "proxy-winhttp", Kind: RegistryValue, By: SetByBootstrap,
+			Key: internetSettings + `\Connections`, Name: "WinHttpSettings", Type: "REG_BINARY", // absent: direct access
+			Why: "services reach the network of the build", Servers: true, Clients: true, WithProxy: true,
+		},
+		{
+			ID: "proxy-per-machine", Kind: RegistryValue, By: SetByBootstrap,
+			Key:  `HKLM\SOFTWARE\Policies\Microsoft\Windows\CurrentVersion\Internet Settings`,
+			Name: "ProxySettingsPerUser", Type: "REG_DWORD", Data: "0",
+			Why: "all users have the machine's proxy", Servers: true, Clients: true, WithProxy: true,
+		},
+		{
+			ID: "proxy-enable", Kind: RegistryValue, By: SetByBootstrap,
+			Key: internetSettings, Name: "ProxyEnable", Type: "REG_DWORD", Data: "1",
+			Why: "users reach the network of the build", Servers: true, Clients: true, WithProxy: true,
+		},
+		{
+			ID: "proxy-server", Kind: RegistryValue, By: SetByBootstrap, Key: internetSettings, Name: "ProxyServer", Type: "REG_SZ",
+			Why: "users reach the network of the build", Servers: true, Clients: true, WithProxy: true,
+		},
+		{
+			ID: "proxy-bypass", Kind: RegistryValue, By: SetByBootstrap, Key: internetSettings, Name: "ProxyOverride", Type: "REG_SZ",
+			Why: "users reach the network of the build", Servers: true, Clients: true, WithProxy: true,
+		},
+		{
 			ID: "build-folder", Kind: Folder, By: SetByBootstrap, Name: GuestFolder,
 			Why: "log and marker of the bootstrap, results of operations", Servers: true, Clients: true,
 		},
 	}
 }
+
+// internetSettings is where Windows keeps its proxies: WinINET's in values, and
+// WinHTTP's below Connections, where netsh.exe writes it.
+const internetSettings = `HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion\Internet Settings`
 
 // wsmanService is where WinRM's service keeps its configuration.
 const wsmanService = `HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion\WSMAN\Service`

@@ -142,9 +142,11 @@ var bootstrapChanges = []struct {
 	{`powercfg.exe /change $setting 0`, nil}, // no sleep
 	{`powercfg.exe /hibernate off`, nil},
 	{`Import-Certificate -FilePath $file -CertStoreLocation Cert:\LocalMachine\TrustedPublisher`, nil}, // the drivers' signer
-	{`netsh.exe winhttp set proxy`, nil}, // the user's
-	{`Set-RegistryValue $policy 'ProxySettingsPerUser'`, nil},
-	{`Set-RegistryValue $machine 'Proxy`, nil},
+	{`netsh.exe winhttp set proxy`, []string{"proxy-winhttp"}},
+	{`Set-RegistryValue $policy 'ProxySettingsPerUser'`, []string{"proxy-per-machine"}},
+	{`Set-RegistryValue $machine 'ProxyEnable'`, []string{"proxy-enable"}},
+	{`Set-RegistryValue $machine 'ProxyServer'`, []string{"proxy-server"}},
+	{`Set-RegistryValue $machine 'ProxyOverride'`, []string{"proxy-bypass"}},
 	{`New-ItemProperty -LiteralPath $Key -Name $Name`, nil},    // Set-RegistryValue itself
 	{`Set-NetConnectionProfile -NetworkCategory Private`, nil}, // of the build's network, which a clone does not have
 	{`Set-Item -Path "WSMan:\localhost\$Path"`, nil},           // Set-WSManValue itself

@@ -38,6 +38,8 @@ type Expect struct {
 	// CertificateSHA256 is the hex SHA-256 of the DER of the certificate that
 	// WinRM listened with, which must not be in the machine's store any more.
 	CertificateSHA256 string
+	// BuildProxy says that the build had a proxy, which must be gone.
+	BuildProxy bool
 	// KeepRecovery allows a recovery partition behind drive C:, which the user
 	// has asked for.
 	KeepRecovery bool

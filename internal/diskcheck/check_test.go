@@ -290,6 +290,14 @@ func TestEachCheckFindsItsFault(t *testing.T) {
 		}, "build-no-auto-update", handoff.Fail, "1"},
 		{"a key of the build", UEFI, func(s *sealed) { s.system.Create(`ControlSet001\Control\Network\NewNetworkWindowOff`) }, "build-new-network-window-off", handoff.Fail, "is there"},
 		{"WinRM started late", UEFI, func(s *sealed) { s.system.SetDWord(servicesPath+"WinRM", "Start", 3) }, "build-winrm-service", handoff.Fail, "Start=3"},
+		{"the build's proxy", UEFI, func(s *sealed) {
+			s.want.BuildProxy = true
+			s.software.SetString(`Microsoft\Windows\CurrentVersion\Internet Settings`, "ProxyServer", "proxy:3128")
+		}, "build-proxy-server", handoff.Fail, "proxy:3128"},
+		{"the build's proxy for services", UEFI, func(s *sealed) {
+			s.want.BuildProxy = true
+			s.software.Create(`Microsoft\Windows\CurrentVersion\Internet Settings\Connections`).Set(regf.BinaryValue("WinHttpSettings", []byte{0x18, 0, 0, 0}))
+		}, "build-proxy-winhttp", handoff.Fail, "4 bytes"},
 		{"the work folder", UEFI, file("ProgramData/wintemplate/bootstrap.done", "{}"), "build-build-folder", handoff.Fail, "is there"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -179,7 +179,7 @@ func (c *checker) checkAccount() {
 // the build has been reverted.
 func (c *checker) checkSettings() {
 	for _, s := range answerfile.BuildSettings() {
-		if !s.Applies(c.want.Server) {
+		if !s.Applies(c.want.Server) || s.WithProxy && !c.want.BuildProxy {
 			continue
 		}
 		switch s.Kind {

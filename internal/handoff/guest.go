@@ -48,6 +48,9 @@ type Guest struct {
 	// Account is the account of the build: the built-in Administrator, or the
 	// extra local account of a client edition, which the seal removes.
 	Account string `json:"account"`
+	// BuildProxy says that the build's machine has a proxy that the seal must
+	// take out again.
+	BuildProxy bool `json:"build_proxy,omitempty"`
 }
 
 // String is the JSON that travels in generated_data.

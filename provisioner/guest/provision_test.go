@@ -400,7 +400,7 @@ func TestSysprep(t *testing.T) {
 	verify := guest.CloudbaseVerifyResult{Installed: true, ServiceStart: 4, Conf: "[DEFAULT]\r\nusername=Administrator\r\nmetadata_services=cloudbaseinit.metadata.services.cloudstack.CloudStack\r\n"}
 	fine := guest.PreflightResult{Findings: []guest.PreflightFinding{{ID: "appx", Severity: guest.FindingOK}}}
 	good := func() answers {
-		return answers{"cloudbase.verify": verify, "preflight": fine, "seal": guest.SealResult{}}
+		return answers{"cloudbase.verify": verify, "recovery.remove": guest.RecoveryRemoveResult{}, "preflight": fine, "seal": guest.SealResult{}}
 	}
 	t.Run("sealed, and nothing comes after it", func(t *testing.T) {
 		t.Parallel()
@@ -408,7 +408,7 @@ func TestSysprep(t *testing.T) {
 		on["preflight"] = once(reboots{guest.PreflightResult{Findings: []guest.PreflightFinding{{ID: "pending-reboot", Severity: guest.FindingFixed}}}}, fine)
 		w := newWindows(t, on)
 		_, err := provision(t, w, raw{"sysprep": raw{}})
-		check(t, w, err, "", []string{"preflight", "reboot", "preflight", "seal", "task.release"}, nil)
+		check(t, w, err, "", []string{"recovery.remove", "preflight", "reboot", "preflight", "seal", "task.release"}, nil)
 		t.Cleanup(func() { _ = os.Remove(string(sealMark(seat{Run: t.Name(), Host: w.Host, Port: w.Port}))) })
 
 		var p guest.SealParameters
@@ -434,6 +434,9 @@ func TestSysprep(t *testing.T) {
 		if _, given := late["bypass-network-page"]; given {
 			t.Error("a client's setting is reverted on a server")
 		}
+		if _, given := late["proxy-server"]; given {
+			t.Error("a proxy is taken out although the build set none that must go")
+		}
 
 		w.mu.Lock()
 		w.asked = nil
@@ -449,6 +452,12 @@ func TestSysprep(t *testing.T) {
 		want   string
 		never  []string
 	}{
+		"something unknown behind drive C:": {
+			change: func(a answers) {
+				a["recovery.remove"] = guest.Failure{Code: "not-recovery", Message: "partition 4 is no recovery partition"}
+			},
+			want: "partition 4 is no recovery partition", never: []string{"preflight", "seal"},
+		},
 		"preflight names every cause": {
 			change: func(a answers) {
 				a["preflight"] = guest.PreflightResult{Findings: []guest.PreflightFinding{{ID: "domain", Severity: guest.FindingFail, Remedy: "leave the domain"}, {ID: "rearm", Severity: guest.FindingFail, Remedy: "install afresh"}}}

@@ -14,6 +14,7 @@ import (
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/answerfile"
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/guest"
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/guest/cloudbase"
+	"github.com/wintemplate/packer-plugin-wintemplate/internal/handoff"
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/windows"
 )
 
@@ -230,8 +231,13 @@ func (s *Sysprep) parameters(r *run, cloud guest.CloudbaseVerifyResult, unattend
 	p.WinRM = true
 	p.CertificateSHA256 = g.CertificateSHA256
 	p.Account = g.Account
-	p.Reverts = reverts(answerfile.BuildSettings(), g.Server)
+	p.Reverts = reverts(settingsOf(g), g.Server)
 	return p
+}
+
+// settingsOf is what the builder has set in the guest for the build's sake.
+func settingsOf(g *handoff.Guest) []answerfile.Setting {
+	return slices.DeleteFunc(answerfile.BuildSettings(), func(s answerfile.Setting) bool { return s.WithProxy && !g.BuildProxy })
 }
 
 // pausedUpdates is what guest.UpdatesPause sets.

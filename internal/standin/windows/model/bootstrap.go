@@ -76,6 +76,7 @@ func (b *bootstrap) run(ctx context.Context) error {
 	if err := b.disk.write(onC(answerfile.BootstrapLog), []byte("stand-in bootstrap "+b.params.BuildID+"\r\n")); err != nil {
 		return err
 	}
+	b.setProxy()
 	for _, step := range []struct {
 		stage string
 		do    func(context.Context) error

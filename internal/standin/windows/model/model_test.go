@@ -126,6 +126,9 @@ func TestWholeBuild(t *testing.T) {
 	if err != nil || bool(reboot) || slices.ContainsFunc(flight.Findings, func(f guest.PreflightFinding) bool { return f.Severity != guest.FindingOK }) {
 		t.Fatalf("preflight: %+v, %v", flight, err)
 	}
+	if server, _ := w.software.Text(internetSettingsKey, "ProxyServer"); server != w.params.Proxy.Server {
+		t.Errorf("the build's proxy is %q", server)
+	}
 	var stages []string
 	if err := w.session().Seal(ctx, w.sealParameters(), func(stage string) { stages = append(stages, stage) }); err != nil {
 		t.Fatalf("seal: %v (stages %v)", err, stages)
@@ -161,6 +164,7 @@ func checkDisk(t *testing.T, w *world) *diskcheck.Report {
 	}
 	r, err := diskcheck.Check(context.Background(), disk.Raw(t, t.TempDir()), diskcheck.Expect{
 		Firmware: "uefi", Server: true, CloudbaseInit: true, CloudbaseInitStart: "demand", CertificateSHA256: sum(w.der), Unattend: []byte(sealAnswers),
+		BuildProxy: true,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -42,6 +42,7 @@ const (
 type world struct {
 	t *testing.T
 	*Model
+	systemDisk
 	root    string
 	disc    fstest.MapFS
 	devices []PCIDevice
@@ -170,6 +171,7 @@ func newWorld(t *testing.T, change ...func(*world, *Install)) *world {
 		return answerfile.DiscFile{Path: "wintemplate/tools/" + name, SHA256: sum(files["wintemplate/tools/"+name])}
 	}
 	w.params = answerfile.BootstrapParameters{
+		Proxy:   &answerfile.BootstrapProxy{Server: "proxy.example:3128", Bypass: []string{"*.example"}},
 		Version: answerfile.BootstrapVersion, BuildID: testBuildID, ManifestSHA256: digest, Server: true,
 		Certificate: answerfile.BootstrapCertificate{Path: answerfile.CertificatePath, Password: "pfx", SHA256: sum(der)},
 		Installers: []answerfile.Installer{
