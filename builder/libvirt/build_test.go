@@ -1,6 +1,7 @@
 package libvirt
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
@@ -467,7 +468,7 @@ func TestFallBackToTCG(t *testing.T) {
 	if _, err := b.build(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if !strings.Contains(b.ui.String(), "Warning: no KVM (a guest hangs under KVM)") || !strings.Contains(b.xml, `type="qemu"`) {
+	if !strings.Contains(b.ui.String(), "Warning: no KVM; QEMU interprets") || !strings.Contains(b.ui.String(), "Why: a guest hangs under KVM\n") || !strings.Contains(b.xml, `type="qemu"`) {
 		t.Errorf("%s\n%s", b.ui, b.xml)
 	}
 }
@@ -494,7 +495,7 @@ func TestUnreadableISOIsCopiedOnceAndKept(t *testing.T) {
 		}
 		return n
 	}
-	for _, say := range []string{"Copied it to /pool/wintemplate-", "Using the copy /pool/wintemplate-"} {
+	for _, say := range []string{"Copied it to /pool/wintemplate-", "Using the copy /pool/wintemplate-", "until none has used it for 30 days", "vol-delete --pool default wintemplate-"} {
 		if _, err := b.run(t.Context(), e); err != nil {
 			t.Fatalf("%v\n%s", err, b.ui)
 		}
@@ -503,6 +504,17 @@ func TestUnreadableISOIsCopiedOnceAndKept(t *testing.T) {
 		}
 		if err := os.RemoveAll(b.out); err != nil {
 			t.Fatal(err)
+		}
+	}
+	for name, v := range b.volumes {
+		if !strings.HasPrefix(name, "wintemplate-") {
+			continue
+		}
+		if time.Since(v.Modified) > time.Minute {
+			t.Errorf("the use of %s is not noted", name)
+		}
+		if iso, err := os.ReadFile(b.iso); err != nil || !bytes.Equal(iso, v.data) {
+			t.Errorf("the copy is not the ISO any more (%v)", err)
 		}
 	}
 	// An unfinished copy is not used, and not touched: somebody may be at it.
@@ -514,6 +526,35 @@ func TestUnreadableISOIsCopiedOnceAndKept(t *testing.T) {
 	}
 	if n := len(b.volumes); n != 1 {
 		t.Errorf("%d volumes are left", n)
+	}
+}
+
+func TestOldCopiesOfISOsGo(t *testing.T) {
+	b := newBench(t, block{"iso_copy_max_age": "48h"})
+	made := map[string]time.Duration{
+		"wintemplate-0000000000000001.iso": 47 * time.Hour,
+		"wintemplate-0000000000000002.iso": 49 * time.Hour,
+		"wintemplate-0000000000000003.iso": 49 * time.Hour, // a domain has it
+		"wintemplate-mine.iso":             999 * time.Hour,
+		"other.iso":                        999 * time.Hour,
+	}
+	for name, age := range made {
+		b.volumes[name] = &fakeVolume{Volume: libvirtapi.Volume{Pool: "default", Name: name, Path: "/pool/" + name, Allocation: 5 << 30, Modified: time.Now().Add(-age)}}
+	}
+	b.inUse = map[string]string{"/pool/wintemplate-0000000000000003.iso": "somebody's"}
+	if _, err := b.build(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	var left []string
+	for name := range b.volumes {
+		left = append(left, name)
+	}
+	slices.Sort(left)
+	if d := cmp.Diff([]string{"other.iso", "wintemplate-0000000000000001.iso", "wintemplate-0000000000000003.iso", "wintemplate-mine.iso"}, left); d != "" {
+		t.Error(d)
+	}
+	if !strings.Contains(b.ui.String(), "Removed /pool/wintemplate-0000000000000002.iso (5.0 GiB)") {
+		t.Errorf("not said:\n%s", b.ui)
 	}
 }
 
@@ -654,7 +695,7 @@ var (
 		surveyor
 		prober
 		volumeMaker
-		volumeFinder
+		copyKeeper
 		definer
 		starter
 		attendant
@@ -665,7 +706,7 @@ var (
 		surveyor
 		prober
 		volumeMaker
-		volumeFinder
+		copyKeeper
 		definer
 		starter
 		attendant
@@ -677,7 +718,7 @@ var (
 // says what it must be.
 func TestChecksumInDriversURL(t *testing.T) {
 	for sum, want := range map[string]string{
-		strings.Repeat("0a", 32): "Checksums did not match",
+		strings.Repeat("0a", 32): "drivers_iso_url: error downloading the drivers ISO: [Checksums did not match",
 		"":                       "",
 	} {
 		b := newBench(t, nil)
@@ -693,6 +734,24 @@ func TestChecksumInDriversURL(t *testing.T) {
 		_, err := b.build(t.Context())
 		if (err == nil) != (want == "") || err != nil && !strings.Contains(strings.ToLower(err.Error()), strings.ToLower(want)) {
 			t.Errorf("%v; want %q", err, want)
+		}
+	}
+}
+
+// TestChecksumNamesItsField: which of a build's files is the wrong one.
+func TestChecksumNamesItsField(t *testing.T) {
+	for field, set := range map[string]func(*Config, string){
+		"iso_checksum":         func(c *Config, sum string) { c.ISOChecksum = sum },
+		"drivers_iso_checksum": func(c *Config, sum string) { c.DriversISOChecksum = sum },
+	} {
+		b := newBench(t, nil)
+		set(&b.builder.config, "sha256:"+strings.Repeat("0a", 32))
+		_, err := b.build(t.Context())
+		if err == nil || !strings.HasPrefix(err.Error(), field+": ") || !strings.Contains(err.Error(), "is the download complete") {
+			t.Errorf("%v; want %s", err, field)
+		}
+		if left := b.leftovers(); len(left) > 0 {
+			t.Errorf("left behind: %v", left)
 		}
 	}
 }

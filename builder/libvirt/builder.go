@@ -85,7 +85,7 @@ func (b *Builder) steps(journalDir string, e effects) []multistep.Step {
 	// The machine.
 	add(
 		&stepCertificate{},
-		&stepInstallDisc{config: c, stat: e.stat},
+		&stepInstallDisc{config: c, stat: e.stat, now: e.now},
 		&stepAnswerDisc{config: c, discs: e.discs},
 		&stepMainDisk{config: c},
 		&stepDefine{config: c, now: e.now},

@@ -62,6 +62,7 @@ type FlatConfig struct {
 	LibvirtURI                *string            `mapstructure:"libvirt_uri" cty:"libvirt_uri" hcl:"libvirt_uri"`
 	StoragePool               *string            `mapstructure:"storage_pool" cty:"storage_pool" hcl:"storage_pool"`
 	Network                   *string            `mapstructure:"network" cty:"network" hcl:"network"`
+	ISOCopyMaxAge             *string            `mapstructure:"iso_copy_max_age" cty:"iso_copy_max_age" hcl:"iso_copy_max_age"`
 	InstallTimeout            *string            `mapstructure:"install_timeout" cty:"install_timeout" hcl:"install_timeout"`
 	Type                      *string            `mapstructure:"communicator" cty:"communicator" hcl:"communicator"`
 	PauseBeforeConnect        *string            `mapstructure:"pause_before_connecting" cty:"pause_before_connecting" hcl:"pause_before_connecting"`
@@ -181,6 +182,7 @@ func (*FlatConfig) HCL2Spec() map[string]hcldec.Spec {
 		"libvirt_uri":                  &hcldec.AttrSpec{Name: "libvirt_uri", Type: cty.String, Required: false},
 		"storage_pool":                 &hcldec.AttrSpec{Name: "storage_pool", Type: cty.String, Required: false},
 		"network":                      &hcldec.AttrSpec{Name: "network", Type: cty.String, Required: false},
+		"iso_copy_max_age":             &hcldec.AttrSpec{Name: "iso_copy_max_age", Type: cty.String, Required: false},
 		"install_timeout":              &hcldec.AttrSpec{Name: "install_timeout", Type: cty.String, Required: false},
 		"communicator":                 &hcldec.AttrSpec{Name: "communicator", Type: cty.String, Required: false},
 		"pause_before_connecting":      &hcldec.AttrSpec{Name: "pause_before_connecting", Type: cty.String, Required: false},

@@ -31,7 +31,8 @@ const (
 	kindDomain  = "domain"  // a definition with its NVRAM
 	kindMachine = "machine" // a running guest
 	kindVolume  = "volume"
-	kindFolder  = "folder"
+	kindFolder  = "folder" // one that is this build's alone
+	kindOutput  = "output" // output_directory, which may hold what others put there
 )
 
 func domainEntry(uri string, d libvirtapi.Domain) stepkit.Entry {
@@ -109,6 +110,7 @@ func removers(h remover) map[string]stepkit.Remover {
 			return h.DeleteVolume(ctx, v)
 		},
 		kindFolder: removeFolder,
+		kindOutput: removeOutput,
 	}
 }
 
@@ -116,21 +118,40 @@ func removers(h remover) map[string]stepkit.Remover {
 // lies there.
 const buildMark = ".wintemplate-unfinished"
 
-// removeFolder removes a folder. One that holds results goes only while it is
-// still marked as this build's unfinished one: since a build was killed, the
-// user may have put something of value at the same place.
-func removeFolder(_ context.Context, e stepkit.Entry) error {
-	if e.Result {
-		mark, err := os.ReadFile(filepath.Join(e.Name, buildMark))
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil
-		}
-		if err != nil {
+// outputEntry names what this build puts into output_directory.
+func outputEntry(dir, vmName, build string) stepkit.Entry {
+	return stepkit.Entry{
+		Kind: kindOutput, Name: dir, Files: append(outputFiles(vmName), buildMark), UUID: build, Result: true,
+		Remedy: "rm -r " + dir,
+	}
+}
+
+// outputFiles are the disk and its manifest.
+func outputFiles(vmName string) []string { return []string{vmName + ".qcow2", vmName + ".json"} }
+
+// removeFolder removes a folder that nobody else uses.
+func removeFolder(_ context.Context, e stepkit.Entry) error { return os.RemoveAll(e.Name) }
+
+// removeOutput removes an unfinished result from output_directory, and the
+// folder when nothing else is in it. It goes only while it is still marked as
+// this build's unfinished one: since a build was killed, the user may have put
+// something of value at the same place.
+func removeOutput(_ context.Context, e stepkit.Entry) error {
+	mark, err := os.ReadFile(filepath.Join(e.Name, buildMark))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if string(mark) != e.UUID {
+		return nil
+	}
+	for _, name := range e.Files { // the mark is the last
+		if err := os.Remove(filepath.Join(e.Name, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
-		if string(mark) != e.UUID {
-			return nil
-		}
 	}
-	return os.RemoveAll(e.Name)
+	_ = os.Remove(e.Name)
+	return nil
 }

@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 // oldManifest is what an earlier build of the domain "old" has left.
@@ -126,5 +128,60 @@ func TestForceKeepsWhatIsNoFolder(t *testing.T) {
 	}
 	if _, err := os.Stat(b.out); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestUnfinishedOutputGoesAndNothingElse: what a person has put beside an
+// unfinished result is not the build's to remove.
+func TestUnfinishedOutputGoesAndNothingElse(t *testing.T) {
+	entry := outputEntry(filepath.Join(t.TempDir(), "out"), "ws2022", "0badcafe")
+	put := func(names ...string) {
+		t.Helper()
+		if err := os.MkdirAll(entry.Name, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range names {
+			if err := os.WriteFile(filepath.Join(entry.Name, name), []byte("0badcafe"), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	names := func() []string {
+		entries, err := os.ReadDir(entry.Name)
+		if err != nil {
+			return nil
+		}
+		list := []string{}
+		for _, e := range entries {
+			list = append(list, e.Name())
+		}
+		return list
+	}
+	for _, c := range []struct {
+		title string
+		build string
+		there []string
+		want  []string // nil: the folder is gone
+	}{
+		{"all ours", "0badcafe", []string{buildMark, "ws2022.qcow2", "ws2022.json"}, nil},
+		{"only the mark", "0badcafe", []string{buildMark}, nil},
+		{"others' files stay", "0badcafe", []string{buildMark, "ws2022.qcow2", "notes.txt", "old.qcow2"}, []string{"notes.txt", "old.qcow2"}},
+		{"a finished result stays", "0badcafe", []string{"ws2022.qcow2", "ws2022.json"}, []string{"ws2022.json", "ws2022.qcow2"}},
+		{"another build's stays", "deadbeef", []string{buildMark, "ws2022.qcow2"}, []string{buildMark, "ws2022.qcow2"}},
+	} {
+		t.Run(c.title, func(t *testing.T) {
+			put(c.there...)
+			defer os.RemoveAll(entry.Name)
+			e := entry
+			e.UUID = c.build
+			for range 2 { // it may be asked for twice
+				if err := removeOutput(t.Context(), e); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if d := cmp.Diff(c.want, names()); d != "" {
+				t.Error(d)
+			}
+		})
 	}
 }

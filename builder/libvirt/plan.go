@@ -142,7 +142,8 @@ func checkFirmware(p *Plan, iso string) error {
 func checkDiskSize(image media.WindowsImage, disk int64) error {
 	need := image.TotalBytes + image.TotalBytes/3 + 1<<30
 	if disk < need {
-		return fmt.Errorf("%s is too small for %q, which takes %s once applied; give at least %s", gib(disk), image.Name, gib(image.TotalBytes), gib(need))
+		whole := (need + 1<<30 - 1) >> 30 // rounded up, so that what is given as enough is enough
+		return fmt.Errorf("%s is too small for %q, which takes %s once applied; give at least %dG", gib(disk), image.Name, gib(image.TotalBytes), whole)
 	}
 	return nil
 }

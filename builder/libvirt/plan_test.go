@@ -153,7 +153,7 @@ func TestPlanRefuses(t *testing.T) {
 		"too old":      {nil, facts(old), nil, []string{"iso_url: /srv/w.iso", "9600"}},
 		"no UEFI":      {nil, noUEFI, nil, []string{`firmware: "uefi"`}},
 		"no BIOS":      {map[string]any{"firmware": "bios"}, noBIOS, nil, []string{`firmware: "bios"`}},
-		"small disk":   {map[string]any{"disk_size": "8G"}, facts(server2022), nil, []string{"disk_size: 8.0 GiB is too small", "at least 14.3 GiB"}},
+		"small disk":   {map[string]any{"disk_size": "8G"}, facts(server2022), nil, []string{"disk_size: 8.0 GiB is too small", "at least 15G"}},
 		"language":     {map[string]any{"language": "fr-FR"}, facts(server2022), nil, []string{"language: \"fr-FR\" is not in the image"}},
 		"no TPM":       {map[string]any{"edition": "Professional", "vtpm": false, "secure_boot": false}, signed(windows11), nil, []string{"vtpm: false, but Setup of Windows 11 demands", "secure_boot: false, but", "lab_config = true"}},
 		"unsigned":     {map[string]any{"edition": "Professional"}, facts(windows11), nil, []string{"secure_boot: the UEFI boot image of /srv/w.iso is not signed", "set secure_boot = false and lab_config = true"}},

@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
+	"time"
 )
 
 // HostConfig says which libvirt runs the machine, and with what.
@@ -21,6 +22,12 @@ type HostConfig struct {
 	// The libvirt network that gives the machine its address by DHCP. Default
 	// `default`. When it is not running it is started, and left running.
 	Network string `mapstructure:"network"`
+	// How long the storage pool keeps a copy of an ISO that no build uses. A copy
+	// is made, and kept for later builds, only when QEMU's user can't read the
+	// ISO where it lies. Each build removes the older ones (volumes called
+	// `wintemplate-` and 16 digits and `.iso`) that no domain names. Default
+	// `720h`, 30 days.
+	ISOCopyMaxAge time.Duration `mapstructure:"iso_copy_max_age"`
 
 	// poolUnset remembers that the pool may be made by the build.
 	poolUnset bool
@@ -35,6 +42,10 @@ func (c *HostConfig) Prepare() []error {
 	setDefault(&c.LibvirtURI, "qemu:///system")
 	setDefault(&c.StoragePool, "default")
 	setDefault(&c.Network, "default")
+	errs = append(errs, notNegative("iso_copy_max_age", c.ISOCopyMaxAge)...)
+	if c.ISOCopyMaxAge == 0 {
+		c.ISOCopyMaxAge = 30 * 24 * time.Hour
+	}
 	if err := checkURI(c.LibvirtURI); err != nil {
 		errs = append(errs, err)
 	}

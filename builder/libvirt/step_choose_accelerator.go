@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log"
+	"strings"
 
 	"github.com/hashicorp/packer-plugin-sdk/multistep"
 
@@ -85,7 +87,22 @@ func (s *stepChooseAccelerator) choose(ctx context.Context, host prober, pool st
 	case s.config.Accelerator == "kvm":
 		return "", fmt.Errorf(`accelerator: "kvm", but %s; mend that, or use accelerator = "auto"`, probe.Reason)
 	default:
-		say(fmt.Sprintf("Warning: no KVM (%s); QEMU interprets the guest, and Windows takes hours instead of minutes", probe.Reason))
+		say("Warning: no KVM; QEMU interprets the guest, and Windows takes hours instead of minutes.")
+		say("Why: " + shortened(probe.Reason, 160))
+		log.Printf("[WARN] no KVM: %s", probe.Reason)
 		return libvirtapi.TCG, nil
 	}
+}
+
+// shortened cuts text at a word's end, for QEMU's errors are long; the whole of
+// it is in Packer's log.
+func shortened(text string, limit int) string {
+	if len(text) <= limit {
+		return text
+	}
+	text = text[:limit]
+	if end := strings.LastIndexByte(text, ' '); end > 0 {
+		text = text[:end]
+	}
+	return strings.ToValidUTF8(text, "") + " … (PACKER_LOG=1 shows all)"
 }

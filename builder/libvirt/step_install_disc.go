@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/hashicorp/packer-plugin-sdk/multistep"
 
@@ -13,13 +14,6 @@ import (
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/media"
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/stepkit"
 )
-
-// volumeFinder looks for a copy of the ISO that an earlier build has left.
-type volumeFinder interface {
-	LookupVolume(ctx context.Context, pool, name string) (libvirtapi.Volume, error)
-}
-
-var _ volumeFinder = (*libvirtapi.Conn)(nil)
 
 // stepInstallDisc puts the installation disc where QEMU can read it: a small
 // qcow2 overlay in the pool over the user's ISO, which is neither changed nor
@@ -29,6 +23,7 @@ var _ volumeFinder = (*libvirtapi.Conn)(nil)
 type stepInstallDisc struct {
 	config *Config
 	stat   libvirtapi.Stat
+	now    func() time.Time
 }
 
 func (s *stepInstallDisc) Title() string { return "Preparing the installation disc" }
@@ -93,47 +88,22 @@ func (s *stepInstallDisc) backing(ctx context.Context, bag multistep.StateBag, p
 	if err != nil {
 		return none, err
 	}
+	host, err := hostAs[copyKeeper](bag)
+	if err != nil {
+		return none, err
+	}
+	sweepCopies(ctx, host, pool.Name, copyName(id), s.config.ISOCopyMaxAge, s.now(), ui.Say)
 	reason := libvirtapi.CheckAccess(facts, plan.Files.ISO, s.stat)
 	if reason == nil {
 		return libvirtapi.Backing{Path: plan.Files.ISO, Format: "raw", KeepOwner: true}, nil
 	}
-	v, reused, err := s.poolCopy(ctx, bag, plan, pool, id)
+	v, how, err := s.poolCopy(ctx, bag, plan, pool, id)
 	if err != nil {
 		return none, err
 	}
-	verb := "Copied it to"
-	if reused {
-		verb = "Using the copy"
-	}
-	ui.Say(fmt.Sprintf("%s. %s %s, which is kept for later builds", reason, verb, v.Path))
+	ui.Say(reason.Error() + ".")
+	ui.Say(how)
 	return libvirtapi.Backing{Path: v.Path, Format: "raw"}, nil
-}
-
-// poolCopy finds or makes the pool's copy of the ISO. A copy whose upload was
-// cut short has fewer bytes on the disk than its size says; it may belong to a
-// build that is writing it now, so it is left alone and one is made for this
-// build.
-func (s *stepInstallDisc) poolCopy(ctx context.Context, bag multistep.StateBag, plan *Plan, pool libvirtapi.Pool, id media.Identity) (v libvirtapi.Volume, reused bool, err error) {
-	finder, err := hostAs[volumeFinder](bag)
-	if err != nil {
-		return v, false, err
-	}
-	name := fmt.Sprintf("wintemplate-%.16s.iso", id.Sample)
-	v, err = finder.LookupVolume(ctx, pool.Name, name)
-	switch {
-	case errors.Is(err, libvirtapi.ErrNotFound):
-		v, mark, err := upload(ctx, bag, s, s.config.LibvirtURI, pool.Name, name, "0644", plan.Files.ISO)
-		if err != nil {
-			return v, false, err
-		}
-		return v, false, stepkit.Forget(bag, mark)
-	case err != nil:
-		return v, false, err
-	case v.Physical == uint64(id.Size) && v.Allocation >= v.Physical:
-		return v, true, nil
-	}
-	v, _, err = upload(ctx, bag, s, s.config.LibvirtURI, pool.Name, volumeName(s.config, plan.ID, ".iso"), "0644", plan.Files.ISO)
-	return v, false, err
 }
 
 // writeOverlay writes what the machine boots, as an overlay over the ISO at

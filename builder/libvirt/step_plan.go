@@ -12,26 +12,32 @@ import (
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/stepkit"
 )
 
-// downloads are the SDK's download steps for everything that is remote or has
-// a checksum to be verified. A local file without one is used as it is.
+// downloads are the steps for everything that is remote or has a checksum to be
+// verified. A local file without one is used as it is.
 func downloads(c *Config) []multistep.Step {
 	var steps []multistep.Step
+	add := func(source, checksum string, inner *commonsteps.StepDownload) {
+		if _, inURL := sourceChecksum(inner.Url[0]); inURL {
+			checksum = source
+		}
+		steps = append(steps, &stepDownload{source: source, checksum: checksum, inner: inner})
+	}
 	if len(c.ISOUrls) > 1 || isRemote(c.ISOUrls[0]) || c.ISOChecksum != "none" {
-		steps = append(steps, &commonsteps.StepDownload{
+		add("iso_url", "iso_checksum", &commonsteps.StepDownload{
 			Description: "the Windows ISO", ResultKey: isoKey.Name(), Url: c.ISOUrls,
 			Checksum: c.ISOChecksum, TargetPath: c.TargetPath, Extension: c.TargetExtension,
 		})
 	}
 	_, driversSum := sourceChecksum(c.DriversISOURL)
 	if isRemote(c.DriversISOURL) || driversSum || c.DriversISOChecksum != "" && c.DriversISOChecksum != "none" {
-		steps = append(steps, &commonsteps.StepDownload{
+		add("drivers_iso_url", "drivers_iso_checksum", &commonsteps.StepDownload{
 			Description: "the drivers ISO", ResultKey: driversKey.Name(), Url: []string{c.DriversISOURL},
 			Checksum: c.DriversISOChecksum, Extension: "iso",
 		})
 	}
 	for i, source := range c.Payload {
 		if isRemote(source) || localPath(source) != source {
-			steps = append(steps, &commonsteps.StepDownload{
+			add("payload", "payload", &commonsteps.StepDownload{
 				Description: payloadName(source), ResultKey: payloadKey(i).Name(), Url: []string{source},
 			})
 		}

@@ -106,15 +106,16 @@ func (s *stepTakeOut) makeOutput(bag multistep.StateBag, build string) (string, 
 	if err := removeEarlierOutput(dir, s.config.VMName); err != nil {
 		return "", err
 	}
-	entry := folderEntry(dir)
-	entry.Result, entry.UUID = true, build
-	if _, err := stepkit.Record(bag, s, entry); err != nil {
+	if _, err := stepkit.Record(bag, s, outputEntry(dir, s.config.VMName, build)); err != nil {
 		return "", err
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return "", fmt.Errorf("output_directory: %w", err)
 	}
-	if err := os.WriteFile(filepath.Join(dir, buildMark), []byte(build), 0o644); err != nil {
+	mark := filepath.Join(dir, buildMark)
+	if err := os.WriteFile(mark, []byte(build), 0o644); err != nil {
+		// Clean-up goes by the mark.
+		_, _ = os.Remove(mark), os.Remove(dir)
 		return "", fmt.Errorf("output_directory: %w", err)
 	}
 	return dir, nil

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -48,6 +49,7 @@ type world struct {
 	network libvirtapi.Network
 	pool    libvirtapi.Pool
 	names   []string // domains of other people
+	inUse   map[string]string
 	probe   libvirtapi.Probe
 	lines   chan libvirtapi.ConsoleLine
 	off     chan error
@@ -170,8 +172,12 @@ func (w *world) UploadVolume(ctx context.Context, v libvirtapi.Volume, r io.Read
 	}
 	w.mu.Lock()
 	have := w.volumes[v.Name]
-	have.data = data
-	have.Physical, have.Allocation = uint64(size), uint64(size)
+	if len(have.data) <= len(data) {
+		have.data = make([]byte, len(data))
+		have.Physical, have.Allocation = uint64(size), uint64(size)
+	}
+	copy(have.data, data)
+	have.Modified = time.Now()
 	w.mu.Unlock()
 	return have.Volume, w.does(ctx, "UploadVolume")
 }
@@ -188,6 +194,14 @@ func (w *world) LookupVolume(ctx context.Context, pool, name string) (libvirtapi
 	}
 	return v.Volume, nil
 }
+
+func (w *world) VolumeNames(ctx context.Context, pool string) ([]string, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Sorted(maps.Keys(w.volumes)), nil
+}
+
+func (w *world) FilesInUse(ctx context.Context) (map[string]string, error) { return w.inUse, nil }
 
 func (w *world) DeleteVolume(ctx context.Context, v libvirtapi.Volume) error {
 	if err := w.does(ctx, "DeleteVolume"); err != nil {

@@ -25,6 +25,7 @@ var (
 	ParseNetwork      = parseNetwork
 	UndefineFlags     = undefineFlags
 	FirmwareError     = firmwareError
+	DriveFiles        = driveFiles
 	NewestLease       = newestLease
 )
 

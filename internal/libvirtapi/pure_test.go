@@ -349,3 +349,16 @@ func TestOffErrorSaysWhatHappened(t *testing.T) {
 		}
 	}
 }
+
+func TestDriveFiles(t *testing.T) {
+	var got []string
+	err := libvirtapi.DriveFiles(`<domain><devices>
+<disk type='file' device='disk'><source file='/pool/a.qcow2'/></disk>
+<disk type='block' device='disk'><source dev='/dev/sdz'/></disk>
+<disk type='file' device='cdrom'><source file='/pool/b.qcow2'/><backingStore type='file'><format type='raw'/><source file='/pool/b &amp; c.iso'/><backingStore/></backingStore></disk>
+<disk type='file' device='cdrom'/>
+</devices></domain>`, func(path string) { got = append(got, path) })
+	if want := []string{"/pool/a.qcow2", "/pool/b.qcow2", "/pool/b & c.iso"}; err != nil || !slices.Equal(got, want) {
+		t.Errorf("%q, %v; want %q", got, err, want)
+	}
+}

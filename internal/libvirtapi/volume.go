@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	golibvirt "github.com/digitalocean/go-libvirt"
@@ -24,6 +26,8 @@ type Volume struct {
 	Capacity   uint64 // bytes, as the guest sees it
 	Allocation uint64 // bytes on disk
 	Physical   uint64 // bytes of the file: what a download gives
+	// Modified is when the file was last written to; zero when libvirt does not tell.
+	Modified time.Time
 }
 
 func (v Volume) handle() golibvirt.StorageVol {
@@ -216,6 +220,13 @@ func parseVolume(doc string) (Volume, error) {
 		v.Path = x.Target.Path
 		if x.Target.Format != nil {
 			v.Format = x.Target.Format.Type
+		}
+		if t := x.Target.Timestamps; t != nil {
+			// "1764067200.123456789"; whole seconds will do
+			seconds, _, _ := strings.Cut(t.Mtime, ".")
+			if n, err := strconv.ParseInt(seconds, 10, 64); err == nil {
+				v.Modified = time.Unix(n, 0)
+			}
 		}
 	}
 	return v, nil

@@ -23,6 +23,8 @@ type Entry struct {
 	Parent string `json:"parent,omitempty"`
 	// Name is its name or absolute path.
 	Name string `json:"name"`
+	// Files are what is this build's in a folder that others may use too.
+	Files []string `json:"files,omitempty"`
 	// UUID tells it from a namesake made by somebody else.
 	UUID string `json:"uuid,omitempty"`
 	// Remedy is the command with which a person removes it.
