@@ -41,7 +41,7 @@ func driveFiles(doc string, add func(path string)) error {
 		return nil
 	}
 	source := func(s *libvirtxml.DomainDiskSource) {
-		if s != nil && s.File != nil {
+		if s != nil && s.File != nil && s.File.File != "" { // empty in an empty drive
 			add(s.File.File)
 		}
 	}
