@@ -51,7 +51,7 @@ const biosFile = "boot/etfsboot.com"
 func (i *Image) isBootFile(start int64) (same bool, size int64, err error) {
 	f, err := i.FS().Open(biosFile)
 	if err != nil {
-		return false, 0, nil //nolint:nilerr // then it is not that file
+		return false, 0, nil
 	}
 	defer f.Close()
 	s, ok := f.(Source)

@@ -61,10 +61,10 @@ func tree(t *testing.T, image *media.Image) map[string]string {
 }
 
 // extracted reads a whole disc by 7z, which reads UDF where there is one.
-func extracted(t *testing.T, disc string) map[string]string {
+func extracted(t *testing.T, disc string, more ...string) map[string]string {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "x")
-	run(t, "p7zip-full", "7z", "x", "-o"+dir, disc)
+	run(t, "p7zip-full", "7z", append([]string{"x", "-o" + dir, disc}, more...)...)
 	out := map[string]string{}
 	err := filepath.WalkDir(dir, func(p string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {

@@ -2,11 +2,14 @@ package media_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
 	"fmt"
 	"io"
 	"maps"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -17,12 +20,12 @@ import (
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/media/wim"
 )
 
-// largeWIM gives an install.wim of 4.8 GiB whose XML lies at its end, as
+// largeWIM gives an install.wim of 4.3 GiB whose XML lies at its end, as
 // Microsoft's does, with a mark on either side of each extent's border.
 func largeWIM() (file media.DiscFile, marks map[int64]string) {
 	small := mediatest.WIM(mediatest.Server2022Eval()...)
 	header, xml := small[:wim.HeaderSize], small[wim.HeaderSize:]
-	const size = 4915 << 20
+	const size = 4400 << 20
 	xmlAt := int64(size - len(xml))
 	binary.LittleEndian.PutUint64(header[0x50:], uint64(xmlAt))
 	pieces := map[int64][]byte{0: header, xmlAt: xml}
@@ -52,7 +55,7 @@ func TestBeyond4GiB(t *testing.T) {
 	spec := without(mediatest.Spec(nil), "sources/install.wim")
 	spec.Files = append(spec.Files, large)
 	path := mediatest.Build(t, spec)
-	if info, err := os.Stat(path); err != nil || info.Size() < 4915<<20 {
+	if info, err := os.Stat(path); err != nil || info.Size() < 4400<<20 {
 		t.Fatalf("%v, %v", info, err)
 	}
 	image := open(t, path)
@@ -81,6 +84,30 @@ func TestBeyond4GiB(t *testing.T) {
 	if got := boots(t, "OVMF", qcow2, "qcow2"); got != "NOPROMPT" {
 		t.Errorf("OVMF: %q", got)
 	}
+	flat := filepath.Join(t.TempDir(), "flat.iso")
+	run(t, "qemu-utils", "qemu-img", "convert", "-O", "raw", qcow2, flat)
+	rebuilt := filepath.Join(t.TempDir(), "rebuilt.iso")
+	if err := edit.Rebuild(context.Background(), rebuilt); err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]string{}
+	for _, f := range spec.Files {
+		if f.Path != large.Path {
+			want[f.Path] = string(content(t, &f))
+		}
+	}
+	for p, c := range additions() {
+		want[p] = c
+	}
+	for name, disc := range map[string]string{"patched": flat, "rebuilt": rebuilt} {
+		judgeUDF(t, disc, len(want)+1)
+		judgeElTorito(t, disc)
+		same(t, "7z, "+name, want, extracted(t, disc, "-x!"+large.Path))
+		if list := run(t, "p7zip-full", "7z", "l", "-slt", disc, large.Path); !strings.Contains(list, fmt.Sprintf("\nSize = %d\n", large.Size)) {
+			t.Errorf("7z, %s, lists:\n%s", name, list)
+		}
+	}
+	judgeLarge(t, "7z, rebuilt", rebuilt, large)
 	script := "mount -t udf -o ro,utf8 /dev/vda /mnt && cd /mnt || exit 1\necho == size; stat -c %s sources/install.wim\n"
 	for at := range marks {
 		script += fmt.Sprintf("echo == %d; dd if=sources/install.wim iflag=skip_bytes bs=33 skip=%d count=1 2>/dev/null; echo\n", at, at)
@@ -95,14 +122,39 @@ func TestBeyond4GiB(t *testing.T) {
 			t.Errorf("Linux reads %q at %d, want %q", got[fmt.Sprint(at)], at, mark)
 		}
 	}
-	want := map[string]string{}
-	for _, f := range spec.Files {
-		if f.Path != large.Path {
-			want[f.Path] = string(content(t, &f))
+	same(t, "Linux", sums(want), parseSums(t, got["sums"]))
+}
+
+// judgeLarge has 7-Zip stream the large file and compares it to the last byte.
+func judgeLarge(t *testing.T, who, disc string, large media.DiscFile) {
+	t.Helper()
+	want, err := large.Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer want.Close()
+	cmd := exec.Command("7z", "x", "-so", disc, large.Path)
+	got, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	a, b := make([]byte, 1<<20), make([]byte, 1<<20)
+	for at := int64(0); ; at += int64(len(a)) {
+		n, _ := io.ReadFull(want, a)
+		m, _ := io.ReadFull(got, b)
+		if n != m || !bytes.Equal(a[:n], b[:m]) {
+			t.Errorf("%s: %s differs within the MiB at %d", who, large.Path, at)
+			break
+		}
+		if n < len(a) {
+			break
 		}
 	}
-	for p, c := range additions() {
-		want[p] = c
+	got.Close()
+	if err := cmd.Wait(); err != nil && !t.Failed() {
+		t.Errorf("%s: %v", who, err)
 	}
-	same(t, "Linux", sums(want), parseSums(t, got["sums"]))
 }

@@ -1,6 +1,7 @@
 package media_test
 
 import (
+	"context"
 	"crypto/md5"
 	"encoding/hex"
 	"errors"
@@ -137,7 +138,8 @@ const fillScript = `fill() {
 `
 
 // TestReadsWhatLinuxWrote reads volumes that mkudffs made and Linux's driver
-// filled: UDF 1.02, and 2.01 with its extended file entries.
+// filled: UDF 1.02, and 2.01 with its extended file entries. Written anew, others
+// find the same in them.
 func TestReadsWhatLinuxWrote(t *testing.T) {
 	if testing.Short() {
 		t.Skip("boots a virtual machine")
@@ -165,6 +167,7 @@ func TestReadsWhatLinuxWrote(t *testing.T) {
 		sum += fmt.Sprintf("echo \"== %s\"; sum udf /dev/vd%c utf8\n", k.name, 'a'+i)
 	}
 	got := sections(linuxguest.Run(t, script+sumScript+sum, disks...))
+	var rebuilt []linuxguest.Disk
 	for i, k := range kinds {
 		t.Run(k.name, func(t *testing.T) {
 			image := open(t, paths[i])
@@ -186,6 +189,26 @@ func TestReadsWhatLinuxWrote(t *testing.T) {
 			if !errors.As(err, &refusal) {
 				t.Errorf("it was edited: %v", err)
 			}
+			// and is what the writer is there for
+			keep := filepath.Join(filepath.Dir(paths[i]), "rebuilt.iso")
+			if err := edit.Rebuild(context.Background(), keep); err != nil {
+				t.Fatal(err)
+			}
+			rebuilt = append(rebuilt, linuxguest.Disk{Path: keep, Format: "raw"})
+			all := tree(t, image)
+			all["x"] = "x"
+			same(t, "7z, rebuilt", all, extracted(t, keep))
+			judgeUDF(t, keep, len(all))
 		})
+	}
+	if len(rebuilt) != len(kinds) {
+		t.FailNow()
+	}
+	again := sections(linuxguest.Run(t, sumScript+sum, rebuilt...))
+	added := md5.Sum([]byte("x"))
+	for _, k := range kinds {
+		want := parseSums(t, got[k.name])
+		want["x"] = hex.EncodeToString(added[:])
+		same(t, "Linux, rebuilt, "+k.name, want, parseSums(t, again[k.name]))
 	}
 }

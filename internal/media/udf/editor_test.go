@@ -69,35 +69,55 @@ func embed(t *testing.T, disc []byte, path string, extended bool) {
 	r.seal(e.block)
 }
 
+// embeddedEdit gives a disc whose root and sources lie in their entries, edited:
+// add files are added to the root, to sources and to a new directory. want is
+// what it then holds.
+func embeddedEdit(t *testing.T, extended bool, add int) (disc []byte, want map[string]string) {
+	t.Helper()
+	disc = baseDisc(t)
+	want = map[string]string{}
+	before := openBytes(t, disc)
+	err := fs.WalkDir(before.FS(), ".", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		b, err := fs.ReadFile(before.FS(), path)
+		want[path] = string(b)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	embed(t, disc, ".", extended)
+	embed(t, disc, "sources", extended)
+	e, err := openBytes(t, disc).Editor()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range add {
+		for _, dir := range []string{"", "sources/", "sources/new/"} {
+			name := fmt.Sprintf("%sa file with a name that takes room %d.txt", dir, i)
+			want[name] = name
+			if err := e.Add(name, int64(len(name)), strings.NewReader(name)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	p, err := e.Plan()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return apply(t, disc, p), want
+}
+
 // TestEditEmbeddedDirectories edits directories that lie in their entries: with
 // room, and without.
 func TestEditEmbeddedDirectories(t *testing.T) {
 	for _, extended := range []bool{false, true} {
 		for _, add := range []int{1, 60} {
 			t.Run(fmt.Sprintf("extended %t, %d files", extended, add), func(t *testing.T) {
-				disc := baseDisc(t)
-				embed(t, disc, ".", extended)
-				embed(t, disc, "sources", extended)
-				v := openBytes(t, disc)
-				e, err := v.Editor()
-				if err != nil {
-					t.Fatal(err)
-				}
-				want := map[string]string{"setup.exe": "MZ", "sources/한국어.txt": "k", "sources/lang/en-us/a.mui": "a"}
-				for i := range add {
-					for _, dir := range []string{"", "sources/", "sources/new/"} {
-						name := fmt.Sprintf("%sa file with a name that takes room %d.txt", dir, i)
-						want[name] = name
-						if err := e.Add(name, int64(len(name)), strings.NewReader(name)); err != nil {
-							t.Fatal(err)
-						}
-					}
-				}
-				p, err := e.Plan()
-				if err != nil {
-					t.Fatal(err)
-				}
-				after := openBytes(t, apply(t, disc, p))
+				disc, want := embeddedEdit(t, extended, add)
+				after := openBytes(t, disc)
 				for name, content := range want {
 					if b, err := fs.ReadFile(after.FS(), name); err != nil || string(b) != content {
 						t.Errorf("%s: %q, %v", name, b, err)
