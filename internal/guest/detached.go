@@ -20,6 +20,9 @@ type Detachment struct {
 	// Ends says which errors of the connection end the wait, with no error and
 	// no result; nil: none.
 	Ends func(error) bool
+	// Silence is how long the guest may be silent before the wait ends, with no
+	// error and no result; 0: until the operation's deadline.
+	Silence time.Duration
 }
 
 // Detached runs the operation as a task that outlives the connection, and
@@ -72,6 +75,7 @@ func (s *Session) await(parent context.Context, o Operation, id string, how Deta
 		boot  string
 		stage string
 		lost  int
+		since time.Time // when the guest fell silent
 	)
 	for {
 		status, _, err := TaskStatus.once().Do(ctx, s, TaskParameters{ID: id})
@@ -79,17 +83,22 @@ func (s *Session) await(parent context.Context, o Operation, id string, how Deta
 		case parent.Err() != nil:
 			return Envelope{}, false, fmt.Errorf("%s: %w", o.Name, parent.Err())
 		case ctx.Err() != nil:
-			return Envelope{}, false, &DeadlineError{Operation: o.Name, Deadline: o.Deadline, Seen: seen(stage), Last: last}
+			return Envelope{}, false, s.late(o.Name, o.Deadline, seen(stage), last)
 		case err != nil && how.Ends != nil && how.Ends(err):
 			return Envelope{}, true, nil
 		case err != nil:
-			if !s.transient(err) {
+			if !s.passes(err) {
 				return Envelope{}, false, err
 			}
 			if last == nil {
+				since = time.Now()
 				s.report(fmt.Sprintf("%s: the guest does not answer; still waiting (%v)", o.Name, err))
 			}
 			last = err
+			if how.Silence > 0 && time.Now().Sub(since) >= how.Silence {
+				s.report(fmt.Sprintf("%s: the guest has been silent for %s%s; it goes on by itself, and its power-off and its disk will tell how it ended", o.Name, how.Silence, comma(seen(stage))))
+				return Envelope{}, true, nil
+			}
 		default:
 			if last != nil {
 				s.report(o.Name + ": the guest answers again")
@@ -127,4 +136,11 @@ func seen(stage string) string {
 		return ""
 	}
 	return "its stage " + stage
+}
+
+func comma(s string) string {
+	if s == "" {
+		return ""
+	}
+	return ", last seen: " + s
 }

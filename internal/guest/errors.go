@@ -26,13 +26,23 @@ type DeadlineError struct {
 	Operation string
 	Deadline  time.Duration
 	Seen      string // what was last known of the guest
-	Last      error  // the last error of the connection
+	// Answered is the operation that the guest answered last, AnsweredAt when;
+	// empty when it has answered nothing in this session.
+	Answered   string
+	AnsweredAt time.Time
+	Ago        time.Duration // since AnsweredAt
+	Last       error         // the last error of the connection
 }
 
 func (e *DeadlineError) Error() string {
 	s := fmt.Sprintf("%s did not end within %s", e.Operation, e.Deadline)
 	if e.Seen != "" {
 		s += "; last seen: " + e.Seen
+	}
+	if e.Answered != "" {
+		s += fmt.Sprintf("; the guest last answered %s at %s, %s before", e.Answered, e.AnsweredAt.UTC().Format(time.RFC3339), e.Ago.Round(time.Second))
+	} else {
+		s += "; the guest has not answered once"
 	}
 	if e.Last != nil {
 		s += fmt.Sprintf("; last error: %v", e.Last)

@@ -109,14 +109,15 @@ const SealTries = 10
 // the connection, and returns. The machine powers off by itself. When sysprep
 // has reset the account of this session (WithRefused), the seal goes on without
 // being seen: Seal reports that and returns, and only the power-off and the disk
-// tell how it ended.
+// tell how it ended. So it does when the guest falls silent (WithSilence), as
+// when its network is lost.
 //
 // What can be mended from here is: packages that sysprep refuses are removed
 // as the build's administrator, and a sysprep that begins nothing as
 // LocalSystem is run as that administrator.
 func (s *Session) Seal(ctx context.Context, p SealParameters, onStage func(stage string)) error {
 	// The task was started by the same logon a moment ago: a refusal is sysprep's doing.
-	how := Detachment{Ends: func(err error) bool {
+	how := Detachment{Silence: s.silence, Ends: func(err error) bool {
 		if !s.refused(err) {
 			return false
 		}

@@ -24,6 +24,8 @@ type Session struct {
 	refused   func(error) bool
 	report    func(string)
 	pause     func(context.Context, time.Duration) error
+	silence   time.Duration // WithSilence
+	sight     sight
 	// grace is how long a Runner whose context has ended may take to return.
 	grace time.Duration
 }
@@ -50,6 +52,13 @@ func WithReport(report func(line string)) Option {
 	return func(s *Session) { s.report = report }
 }
 
+// WithSilence says how long the guest may be silent while it is sealed before
+// it is left to itself: the seal is detached, so a network that is lost does not
+// stop it. 3 minutes.
+func WithSilence(d time.Duration) Option {
+	return func(s *Session) { s.silence = d }
+}
+
 // NewSession makes a session; it does not connect.
 func NewSession(r Runner, options ...Option) *Session {
 	s := &Session{
@@ -58,6 +67,7 @@ func NewSession(r Runner, options ...Option) *Session {
 		refused:   func(error) bool { return false },
 		report:    func(string) {},
 		pause:     sleep,
+		silence:   3 * time.Minute,
 		grace:     15 * time.Second,
 	}
 	for _, o := range options {
@@ -118,11 +128,12 @@ func (s *Session) do(parent context.Context, o Operation, parameters json.RawMes
 		e, err := s.attempt(ctx, request)
 		switch {
 		case err == nil:
+			s.sight.set(o.Name, time.Now())
 			return e, nil
 		case parent.Err() != nil:
 			return Envelope{}, fmt.Errorf("%s: %w", o.Name, parent.Err())
 		case ctx.Err() != nil:
-			return Envelope{}, &DeadlineError{Operation: o.Name, Deadline: o.Deadline, Last: last}
+			return Envelope{}, s.late(o.Name, o.Deadline, "", last)
 		case !o.Repeatable || !s.transient(err):
 			return Envelope{}, fmt.Errorf("%s: %w", o.Name, err)
 		}

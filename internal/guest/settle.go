@@ -51,9 +51,9 @@ func (s *Session) waitReady(parent context.Context, settle Settle, notBoot strin
 		case parent.Err() != nil:
 			return ReadyResult{}, fmt.Errorf("%s: %w", name, parent.Err())
 		case ctx.Err() != nil:
-			return ReadyResult{}, &DeadlineError{Operation: name, Deadline: settle.Deadline, Seen: sight, Last: last}
+			return ReadyResult{}, s.late(name, settle.Deadline, sight, last)
 		case err != nil:
-			if !s.transient(err) {
+			if !s.passes(err) {
 				return ReadyResult{}, err
 			}
 			good, last = 0, err

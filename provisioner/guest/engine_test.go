@@ -220,7 +220,7 @@ func TestScriptLongAndForeignParameters(t *testing.T) {
 	t.Parallel()
 	m := scripttest.New(t)
 	w := serve(t, m)
-	wire := newWire(seat{Host: w.Host, Port: w.Port, User: w.User, Password: w.Password, pin: w.Pin}.endpoint())
+	wire := newWire(seat{Host: w.Host, Port: w.Port, User: w.User, Password: w.Password, pin: w.Pin}.endpoint(), func(string) {})
 	text := strings.Repeat("한글 日本語 \"quotes\" 'single' `backtick` $env:PATH $(Get-Date) \\ \t %TEMP% & | < > ^ é\u0000 😀\n", 1200) // over 100 KB
 	if len(text) < 100_000 {
 		t.Fatal(len(text))

@@ -4,7 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync/atomic"
+	"sync"
+	"time"
 
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/delivery"
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/guest"
@@ -28,10 +29,15 @@ type line interface {
 // wire is our own WinRM client.
 type wire struct {
 	*winrm.Client
-	refusals atomic.Int32
+	say func(string)
+
+	mu   sync.Mutex
+	told time.Time // the end of the pause that was told last
 }
 
-func newWire(e winrm.Endpoint) *wire { return &wire{Client: winrm.New(e)} }
+func newWire(e winrm.Endpoint, say func(string), options ...winrm.Option) *wire {
+	return &wire{Client: winrm.New(e, options...), say: say}
+}
 
 func (w *wire) send(ctx context.Context, _ string, f delivery.File, remote string, say func(string)) error {
 	server, err := delivery.Serve(ctx, w.Endpoint().Address())
@@ -66,20 +72,33 @@ func quarters(f delivery.File, say func(string)) func(delivery.Way, int64) {
 	}
 }
 
-// maxRefusals is how often a refused logon is looked past. Right after a
-// restart Windows may refuse a good password for a moment; more would lock the
-// account, the built-in Administrator's too, at ten (KB5020282).
-const maxRefusals = 3
-
 // refused tells a refused logon from other errors.
 func refused(err error) bool { return errors.Is(err, winrm.ErrUnauthorized) }
 
+// transient: right after a restart Windows may refuse a good password for a
+// moment, and an account that is locked opens again. The client itself sees to
+// it that no account gets locked: after three refusals it tries none for eleven
+// minutes (KB5020282), so a waiting caller may go on asking it.
 func (w *wire) transient(err error) bool {
-	if refused(err) {
-		return w.refusals.Add(1) <= maxRefusals
+	var refusal *winrm.UnauthorizedError
+	if errors.As(err, &refusal) {
+		w.explain(refusal)
+		return true
 	}
 	if errors.Is(err, guest.ErrNoResult) {
 		return true
 	}
 	return winrm.IsTransient(err)
+}
+
+// explain tells each pause once: eleven silent minutes would look like a build
+// that hangs, and a wrong password is better mended than waited for.
+func (w *wire) explain(refusal *winrm.UnauthorizedError) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if refusal.PausedTo.IsZero() || refusal.PausedTo.Equal(w.told) {
+		return
+	}
+	w.told = refusal.PausedTo
+	w.say(fmt.Sprintf("Still waiting: %v", refusal))
 }

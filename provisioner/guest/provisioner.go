@@ -74,7 +74,7 @@ type run struct {
 
 func (p *Provisioner) connect(ctx context.Context, ui packersdk.Ui, comm packersdk.Communicator, s seat) (*run, error) {
 	r := &run{ui: ui, seat: s}
-	line := s.line(comm)
+	line := s.line(comm, ui.Say)
 	r.deliver = line
 	r.session = guest.NewSession(line, guest.WithTransient(line.transient), guest.WithRefused(refused), guest.WithReport(ui.Say))
 	r.settle = guest.DefaultSettle(s.manifest())

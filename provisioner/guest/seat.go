@@ -69,11 +69,11 @@ func (s seat) manifest() string {
 
 // line is how the guest is spoken to: by a client of our own, pinned to the
 // build's certificate, or through the communicator that Packer gives.
-func (s seat) line(comm packersdk.Communicator) line {
+func (s seat) line(comm packersdk.Communicator, say func(string)) line {
 	if s.Guest == nil {
 		return newRelay(comm)
 	}
-	return newWire(s.endpoint())
+	return newWire(s.endpoint(), say)
 }
 
 func (s seat) endpoint() winrm.Endpoint {

@@ -32,13 +32,18 @@ type host struct {
 	leaving chan func() error // restart or powerOff
 	grown   atomic.Bool       // drive C:'s partition, not yet its file system
 
-	mu     sync.Mutex
-	server *winrm.Server
 	remote *remote
+	// crashing: the machine restarts as after a blue screen
+	crashing atomic.Bool
+
+	mu     sync.Mutex
+	faults windows.Faults
+	server *winrm.Server
+	undo   []func() // troubles of WinRM
 }
 
 func newHost(g *machine, volume *ntfs, discs []setup.Disc) *host {
-	h := &host{machine: g, volume: volume, discs: map[string]fs.FS{}, leaving: make(chan func() error, 4)}
+	h := &host{machine: g, volume: volume, discs: map[string]fs.FS{}, leaving: make(chan func() error, 4), faults: g.config.Faults}
 	for _, d := range discs {
 		h.discs[d.Letter] = d.FS
 	}
@@ -64,7 +69,11 @@ func (h *host) Root() string { return h.volume.at }
 func (h *host) Discs() map[string]fs.FS { return h.discs }
 
 // Faults are the defects this guest shows.
-func (h *host) Faults() windows.Faults { return h.machine.config.Faults }
+func (h *host) Faults() windows.Faults {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.faults
+}
 
 // Logf writes to the stand-in's own log.
 func (h *host) Logf(format string, args ...any) { logf(format, args...) }
@@ -110,7 +119,11 @@ func (h *host) StartWinRM(certificate tls.Certificate, port int) error {
 	}
 	h.mu.Lock()
 	h.server = server
+	troubles := h.faults.WinRM
 	h.mu.Unlock()
+	if err := h.trouble(troubles); err != nil {
+		return err
+	}
 	go func() {
 		if err := server.Serve(listener); err != nil && !errors.Is(err, http.ErrServerClosed) {
 			logf("WinRM: %v", err)
@@ -133,7 +146,14 @@ func (h *host) StopWinRM() {
 }
 
 // Reboot asks for a restart, PowerOff for a power-off.
-func (h *host) Reboot()   { h.leave(restart) }
+func (h *host) Reboot() {
+	if h.Faults().IgnoreRestart {
+		logf("the restart is put off")
+		return
+	}
+	h.leave(restart)
+}
+
 func (h *host) PowerOff() { h.leave(powerOff) }
 
 func (h *host) leave(by func() error) {
@@ -146,8 +166,10 @@ func (h *host) leave(by func() error) {
 // serve waits until Windows leaves, saves it and ends the machine.
 func (h *host) serve() error {
 	by := <-h.leaving
-	progress("Shutting down")
-	h.StopWinRM()
+	if !h.crashing.Load() { // else nobody is told: connections stay as they are
+		progress("Shutting down")
+		h.StopWinRM()
+	}
 	if err := h.model.Save(h.Root()); err != nil {
 		return err
 	}

@@ -26,11 +26,18 @@ func logf(format string, args ...any) {
 	defer diagnosis.Unlock()
 	if !diagnosis.tried {
 		diagnosis.tried = true
-		diagnosis.file = openUART("/dev/ttyS1", "COM2")
+		diagnosis.file = openUART("/dev/ttyS1", "COM2", unix.O_RDWR)
 	}
 	if diagnosis.file != nil {
 		fmt.Fprintf(diagnosis.file, "%6.2f "+format+"\r\n", append([]any{time.Since(started).Seconds()}, args...)...)
 	}
+}
+
+// diagnosisPort is COM2 once something was logged, nil when there is none.
+func diagnosisPort() *os.File {
+	diagnosis.Lock()
+	defer diagnosis.Unlock()
+	return diagnosis.file
 }
 
 // logKernel copies the kernel's messages to COM2.

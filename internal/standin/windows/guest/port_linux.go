@@ -21,12 +21,12 @@ type port struct {
 
 // open finds COM1; a machine without one swallows its beacons, as
 // `>COM1 2>nul` does.
-func (p *port) open() { p.file = openUART("/dev/ttyS0", "COM1") }
+func (p *port) open() { p.file = openUART("/dev/ttyS0", "COM1", unix.O_WRONLY) }
 
 // openUART opens a serial port raw, or gives nil when there is no UART behind
 // the node.
-func openUART(node, name string) *os.File {
-	fd, err := unix.Open(node, unix.O_WRONLY|unix.O_NOCTTY|unix.O_NONBLOCK, 0)
+func openUART(node, name string, access int) *os.File {
+	fd, err := unix.Open(node, access|unix.O_NOCTTY|unix.O_NONBLOCK, 0)
 	if err != nil {
 		return nil
 	}
@@ -36,7 +36,8 @@ func openUART(node, name string) *os.File {
 		return nil
 	}
 	settings.Oflag &^= unix.OPOST
-	settings.Lflag &^= unix.ECHO | unix.ICANON | unix.ISIG
+	settings.Iflag &^= unix.ICRNL | unix.INLCR | unix.IGNCR | unix.IXON | unix.ISTRIP
+	settings.Lflag &^= unix.ECHO | unix.ICANON | unix.ISIG | unix.IEXTEN
 	settings.Cflag = unix.CS8 | unix.CREAD | unix.CLOCAL | unix.B115200
 	if err := unix.IoctlSetTermios(fd, unix.TCSETS, settings); err != nil {
 		unix.Close(fd)
@@ -60,6 +61,13 @@ func (p *port) send(line string) {
 	if at := p.faults.FreezeAfter; at != "" && strings.HasPrefix(said, at) {
 		freeze()
 	}
+}
+
+// show exchanges the faults that hang on beacons.
+func (p *port) show(f windows.Faults) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.faults = f
 }
 
 // freeze stops everything, as a guest does whose processor hangs.

@@ -62,6 +62,7 @@ func (g *machine) runWindows() error {
 		return err
 	}
 	go h.watchPowerButton()
+	go h.takeOrders()
 	go h.network.keep(h.networkDriver(), m.ComputerName)
 	progress("Windows", m.ComputerName())
 	if err := logOn(m, commands); err != nil {

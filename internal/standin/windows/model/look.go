@@ -27,17 +27,17 @@ func (m *Model) Value(key, name string) (text string, ok bool) {
 	if !ok {
 		return "", false
 	}
-	return valueText(k, v), true
+	return valueText(v), true
 }
 
-func valueText(k *regf.Key, v regf.Value) string {
-	if n, ok := k.Number("", v.Name); ok {
+func valueText(v regf.Value) string {
+	if n, ok := v.Number(); ok {
 		return fmt.Sprint(n)
 	}
 	if list, ok := v.Texts(); ok {
 		return strings.Join(list, "|")
 	}
-	if s, ok := k.Text("", v.Name); ok {
+	if s, ok := v.Text(); ok {
 		return s
 	}
 	return fmt.Sprintf("%x", v.Data)

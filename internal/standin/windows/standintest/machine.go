@@ -40,6 +40,7 @@ type VM struct {
 	cmd     *exec.Cmd
 	ended   chan error
 	control *qmp
+	hand    *handClient
 }
 
 // NewDisk makes a blank qcow2 disk in the test's folder.
@@ -113,6 +114,10 @@ func Start(t testing.TB, s Spec) *VM {
 	if s.LinkDown {
 		vm.SetLink(t, false)
 	}
+	if vm.hand, err = dialHand(filepath.Join(vm.dir, handSocket)); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(vm.hand.close)
 	vm.command(t, "cont", nil)
 	return vm
 }
@@ -135,7 +140,9 @@ func (s Spec) arguments(dir string, port int) ([]string, error) {
 	args := []string{
 		"-machine", "q35,accel=tcg", "-cpu", cpu, "-smp", "2", "-m", "768", "-S",
 		"-display", "none", "-vga", "std", "-nodefaults", "-no-user-config",
-		"-serial", "file:" + filepath.Join(dir, "com1"), "-serial", "file:" + filepath.Join(dir, "com2"),
+		"-serial", "file:" + filepath.Join(dir, "com1"),
+		"-chardev", "socket,id=com2,server=on,wait=off,path=" + filepath.Join(dir, handSocket) + ",logfile=" + filepath.Join(dir, "com2"),
+		"-serial", "chardev:com2",
 		"-qmp", "unix:" + filepath.Join(dir, "qmp") + ",server=on,wait=off",
 		"-netdev", fmt.Sprintf("user,id=lan,hostfwd=tcp:127.0.0.1:%d-:5986", port), "-device", "virtio-net-pci,netdev=lan,id=nic",
 		"-drive", "if=none,id=disk,format=qcow2,cache=unsafe,discard=unmap,file=" + s.Disk,
@@ -272,6 +279,13 @@ func (vm *VM) SetLink(t testing.TB, up bool) {
 	t.Helper()
 	vm.command(t, "set_link", map[string]any{"name": "nic", "up": up})
 }
+
+// Freeze stops the machine's processors: it neither answers nor resets
+// anything. Thaw lets them go on.
+func (vm *VM) Freeze(t testing.TB) { vm.command(t, "stop", nil) }
+
+// Thaw undoes Freeze.
+func (vm *VM) Thaw(t testing.TB) { vm.command(t, "cont", nil) }
 
 // PressPower presses the ACPI power button.
 func (vm *VM) PressPower(t testing.TB) {

@@ -1,0 +1,131 @@
+package guest
+
+import (
+	"context"
+	"crypto/sha256"
+	"io"
+	"net"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/wintemplate/packer-plugin-wintemplate/internal/guest"
+	server "github.com/wintemplate/packer-plugin-wintemplate/internal/standin/winrm"
+	"github.com/wintemplate/packer-plugin-wintemplate/internal/winrm"
+)
+
+// pipes is a listener without a network, so that a test's clock can be the
+// bubble's.
+type pipes struct {
+	conns chan net.Conn
+	once  sync.Once
+	done  chan struct{}
+}
+
+func (p *pipes) dial(ctx context.Context, _, _ string) (net.Conn, error) {
+	near, far := net.Pipe()
+	select {
+	case p.conns <- far:
+		return near, nil
+	case <-p.done:
+		return nil, net.ErrClosed
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+func (p *pipes) Accept() (net.Conn, error) {
+	select {
+	case c := <-p.conns:
+		return c, nil
+	case <-p.done:
+		return nil, net.ErrClosed
+	}
+}
+
+func (p *pipes) Close() error   { p.once.Do(func() { close(p.done) }); return nil }
+func (p *pipes) Addr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 5986} }
+
+// TestRefusedLogonsLockNobodyOut: Windows refuses a good password for a while.
+// The wait goes on past that, with the real client against a server that locks
+// an account as Windows does (KB5020282), on a clock of its own.
+func TestRefusedLogonsLockNobodyOut(t *testing.T) {
+	for name, c := range map[string]struct {
+		refuse time.Duration
+		logons int // tried at most
+		fails  bool
+	}{
+		"for a moment":         {refuse: 5 * time.Second, logons: 3},
+		"for ten minutes":      {refuse: 10 * time.Minute, logons: 3},
+		"for ever":             {refuse: 100 * time.Hour, logons: 6, fails: true},
+		"not at all":           {logons: 1},
+		"until the third look": {refuse: 4 * time.Second, logons: 3},
+	} {
+		t.Run(name, func(t *testing.T) {
+			certificate, err := server.SelfSigned()
+			if err != nil {
+				t.Fatal(err)
+			}
+			pin := sha256.Sum256(certificate.Certificate[0])
+			synctest.Test(t, func(t *testing.T) {
+				began := time.Now()
+				var mu sync.Mutex
+				var tries []time.Time
+				service, err := server.NewServer(server.Config{
+					Certificate: certificate,
+					Authenticate: func(_, _ string) bool {
+						mu.Lock()
+						defer mu.Unlock()
+						good := time.Since(began) >= c.refuse
+						if !good {
+							tries = append(tries, time.Now())
+						}
+						return good
+					},
+					Start: func(_ context.Context, p server.Process) int {
+						if _, err := guest.DecodeRequest(p.Stdin); err != nil {
+							return 1
+						}
+						_, _ = io.WriteString(p.Stdout, guest.EncodeResult(success(guest.ReadyResult{Ready: true, BootID: "b"})))
+						return 0
+					},
+				})
+				if err != nil {
+					t.Fatal(err)
+				}
+				line := &pipes{conns: make(chan net.Conn), done: make(chan struct{})}
+				served := make(chan error, 1)
+				go func() { served <- service.Serve(line) }()
+				var said []string
+				w := newWire(winrm.Endpoint{Host: "guest", Port: 5986, User: "Administrator", Password: "x", Pin: pin},
+					func(text string) { said = append(said, text) }, winrm.WithDialer(line.dial))
+				s := guest.NewSession(w, guest.WithTransient(w.transient))
+				_, err = s.WaitReady(t.Context(), guest.DefaultSettle("manifest"))
+				if (err != nil) != c.fails {
+					t.Errorf("after %s: %v", time.Since(began), err)
+				}
+				if c.fails && (!strings.Contains(err.Error(), "KB5020282") || !strings.Contains(err.Error(), "wrong user or password")) {
+					t.Errorf("the error names neither the lock-out nor the wrong user: %v", err)
+				}
+				mu.Lock()
+				defer mu.Unlock()
+				if len(tries) > c.logons {
+					t.Errorf("%d refused logons: %v", len(tries), tries)
+				}
+				for i := 3; i < len(tries); i++ {
+					if gap := tries[i].Sub(tries[i-3]); gap < 11*time.Minute {
+						t.Errorf("four refused logons within %s", gap)
+					}
+				}
+				if pauses := strings.Count(strings.Join(said, "\n"), "no further try before"); pauses != len(tries)/3 {
+					t.Errorf("%d pauses were told for %d refusals: %q", pauses, len(tries), said)
+				}
+				_ = service.Close()
+				<-served
+				time.Sleep(time.Hour) // idle connections end
+			})
+		})
+	}
+}
