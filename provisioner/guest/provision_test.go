@@ -513,11 +513,11 @@ func TestWrongPassword(t *testing.T) {
 	generated := w.generated(t.Name())
 	generated["Password"] = "another-password"
 	var p Provisioner
-	if err := p.Prepare(raw{"drivers": raw{}}); err != nil {
+	if err := p.Prepare(raw{"drivers": raw{}, "ready_timeout": "8s"}); err != nil {
 		t.Fatal(err)
 	}
 	err := p.Provision(t.Context(), packersdk.TestUi(t), nil, generated)
-	if err == nil || w.Locked(w.User) {
+	if err == nil || !strings.Contains(err.Error(), "wrong user or password") || w.Locked(w.User) {
 		t.Errorf("%v, locked %v", err, w.Locked(w.User))
 	}
 }
