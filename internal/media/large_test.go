@@ -108,21 +108,26 @@ func TestBeyond4GiB(t *testing.T) {
 		}
 	}
 	judgeLarge(t, "7z, rebuilt", rebuilt, large)
-	script := "mount -t udf -o ro,utf8 /dev/vda /mnt && cd /mnt || exit 1\necho == size; stat -c %s sources/install.wim\n"
-	for at := range marks {
-		script += fmt.Sprintf("echo == %d; dd if=sources/install.wim iflag=skip_bytes bs=33 skip=%d count=1 2>/dev/null; echo\n", at, at)
-	}
-	script += "echo == sums; find . -type f ! -name install.wim -exec md5sum {} +\n"
-	got := sections(linuxguest.Run(t, script, linuxguest.Disk{Path: qcow2, Format: "qcow2"}))
-	if got["size"] != fmt.Sprintf("%d\n", large.Size) {
-		t.Errorf("Linux: install.wim has %q bytes", got["size"])
-	}
-	for at, mark := range marks {
-		if got[fmt.Sprint(at)] != mark+"\n" {
-			t.Errorf("Linux reads %q at %d, want %q", got[fmt.Sprint(at)], at, mark)
+	script := ""
+	for name, device := range map[string]string{"patched": "vda", "rebuilt": "vdb"} {
+		script += "mount -t udf -o ro,utf8 /dev/" + device + " /mnt && cd /mnt || exit 1\necho == " + name + " size; stat -c %s sources/install.wim\n"
+		for at := range marks {
+			script += fmt.Sprintf("echo == %s %d; dd if=sources/install.wim iflag=skip_bytes bs=33 skip=%d count=1 2>/dev/null; echo\n", name, at, at)
 		}
+		script += "echo == " + name + " sums; find . -type f ! -name install.wim -exec md5sum {} +; cd /; umount /mnt\n"
 	}
-	same(t, "Linux", sums(want), parseSums(t, got["sums"]))
+	got := sections(linuxguest.Run(t, script, linuxguest.Disk{Path: qcow2, Format: "qcow2"}, linuxguest.Disk{Path: rebuilt, Format: "raw"}))
+	for _, name := range []string{"patched", "rebuilt"} {
+		if size := got[name+" size"]; size != fmt.Sprintf("%d\n", large.Size) {
+			t.Errorf("Linux, %s: install.wim has %q bytes", name, size)
+		}
+		for at, mark := range marks {
+			if read := got[fmt.Sprintf("%s %d", name, at)]; read != mark+"\n" {
+				t.Errorf("Linux, %s, reads %q at %d, want %q", name, read, at, mark)
+			}
+		}
+		same(t, "Linux, "+name, sums(want), parseSums(t, got[name+" sums"]))
+	}
 }
 
 // judgeLarge has 7-Zip stream the large file and compares it to the last byte.
