@@ -51,11 +51,16 @@ const maxExtents = 1 << 12
 
 // readEntry reads the file entry at block.
 func (v *Volume) readEntry(block uint32) (*entry, error) {
-	object := fmt.Sprintf("file entry at block %d", block)
 	b, err := v.block(block)
 	if err != nil {
 		return nil, err
 	}
+	return v.parseEntry(block, b)
+}
+
+// parseEntry parses the file entry whose block is b, which it keeps.
+func (v *Volume) parseEntry(block uint32, b []byte) (*entry, error) {
+	object := fmt.Sprintf("file entry at block %d", block)
 	if err := checkTag(object, b, tagFileEntry, tagExtendedFileEntry); err != nil {
 		return nil, err
 	}
@@ -89,6 +94,7 @@ func (v *Volume) readEntry(block uint32) (*entry, error) {
 		e.isEmbed, e.inline = true, ads[:e.size]
 		return e, nil
 	}
+	var err error
 	if e.extents, err = v.readExtents(object, ads, form); err != nil {
 		return nil, err
 	}

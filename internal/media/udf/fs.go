@@ -63,20 +63,25 @@ func (f FS) find(op, name string) (*entry, string, error) {
 	return e, written, nil
 }
 
-// namedEntry reads the entry that a name belongs to. The two must agree: else a
-// walk, which goes by the name, and Open would see two different trees.
+// namedEntry reads the entry that a name belongs to.
 func (v *Volume) namedEntry(f fid) (*entry, error) {
 	e, err := v.readEntry(f.block)
 	if err != nil {
 		return nil, err
 	}
+	return e, f.agrees(e)
+}
+
+// agrees tells whether a name and its entry say the same of what it is: else a
+// walk, which goes by the name, and Open would see two different trees.
+func (f fid) agrees(e *entry) error {
 	if e.kind != typeDirectory && e.kind != typeFile {
-		return nil, malformed("file entry", "file type %d", e.kind)
+		return malformed("file entry", "file type %d", e.kind)
 	}
 	if e.isDir() != f.dir {
-		return nil, malformed(fmt.Sprintf("name %q", f.name), "says directory: %t, its file entry has type %d", f.dir, e.kind)
+		return malformed(fmt.Sprintf("name %q", f.name), "says directory: %t, its file entry has type %d", f.dir, e.kind)
 	}
-	return e, nil
+	return nil
 }
 
 // Open implements fs.FS.
