@@ -41,6 +41,10 @@ type Faults struct {
 	// LoseBootDrivers leaves viostor and vioscsi on demand start when
 	// Windows is sealed: the disk then blue-screens with 0x7B elsewhere.
 	LoseBootDrivers bool `json:"lose_boot_drivers,omitempty"`
+	// CloudbaseInitExit is the code with which cloudbase-init ends in a
+	// clone's specialize pass whatever its conf says, 1 for an exception. A
+	// clone has it from an installation disc in its drive.
+	CloudbaseInitExit int `json:"cloudbase_init_exit,omitempty"`
 	// MSIExitCodes maps an installer's file name to the code that msiexec
 	// ends with, 1603 for a rollback.
 	MSIExitCodes map[string]int `json:"msi_exit_codes,omitempty"`

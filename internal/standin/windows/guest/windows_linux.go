@@ -10,7 +10,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/answerfile"
@@ -205,6 +204,9 @@ func (g *machine) finishSetup(r record, root string) (*model.Model, []setup.Comm
 	if screen := g.specializeCommands(specialized.Commands); screen != nil {
 		return nil, nil, screen
 	}
+	if screen := setup.NetworkPage(r.Build, r.InstallationType, specialized.Commands); screen != nil {
+		return nil, nil, screen
+	}
 	locale, err := windows.LookupLocale(r.Language)
 	if err != nil {
 		return nil, nil, err
@@ -273,28 +275,12 @@ func logOn(m *model.Model, commands []setup.Command) error {
 	return nil
 }
 
-// cloneCommand is the exit code of a command of a clone's specialize pass.
-// cloudbase-init succeeds where it is installed and fails where it is not; other
-// commands are not run, and succeed.
-func (h *host) cloneCommand(c setup.Command) int {
-	conditional, ok := setup.ParseConditional(c.Line)
-	if !ok {
-		logf("not run: %s", c.Line)
-		return 0
-	}
-	file, onC := strings.CutPrefix(conditional.Program, `C:\`)
-	if onC && fileExists(filepath.Join(h.Root(), filepath.FromSlash(strings.ReplaceAll(file, `\`, "/")))) {
-		return conditional.Exit(0)
-	}
-	logf("no program %s", conditional.Program)
-	return conditional.Exit(1)
-}
-
 // welcomeClone is the first start of a sealed disk: the answer file that
 // sysprep cached is read again, and Windows welcomes its new owner. What
 // follows (cloudbase-init, the owner's choices) is beyond the stand-in.
 func (g *machine) welcomeClone(m *model.Model, h *host) error {
 	h.model = m
+	m.Meet(h)
 	go h.watchPowerButton()
 	data, err := os.ReadFile(filepath.Join(h.Root(), "Windows/Panther/unattend.xml"))
 	if err == nil {
@@ -307,8 +293,8 @@ func (g *machine) welcomeClone(m *model.Model, h *host) error {
 		if screen != nil {
 			return screen
 		}
-		if _, screen := setup.RunSynchronous(specialized.Commands, h.cloneCommand); screen != nil {
-			return screen
+		if restart, err := h.specializeClone(specialized.Commands); err != nil || restart {
+			return err
 		}
 		if screen := answers.Check("oobeSystem", installation); screen != nil {
 			return screen

@@ -51,6 +51,14 @@ func NewDisk(t testing.TB, gib int) string {
 	return path
 }
 
+// Overlay makes a disk over another one, which stays as it is.
+func Overlay(t testing.TB, disk string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "clone.qcow2")
+	run(t, "qemu-utils", "qemu-img", "create", "-q", "-f", "qcow2", "-b", disk, "-F", "qcow2", path)
+	return path
+}
+
 // run runs a tool of the test and fails with the Debian package that has it.
 func run(t testing.TB, pkg, name string, args ...string) []byte {
 	t.Helper()

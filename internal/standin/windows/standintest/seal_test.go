@@ -3,12 +3,17 @@ package standintest
 import (
 	"context"
 	"encoding/hex"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/answerfile"
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/diskcheck"
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/guest"
+	"github.com/wintemplate/packer-plugin-wintemplate/internal/guest/cloudbase"
+	"github.com/wintemplate/packer-plugin-wintemplate/internal/handoff"
+	"github.com/wintemplate/packer-plugin-wintemplate/internal/standin/windows"
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/standin/windows/discs"
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/winrm"
 )
@@ -26,18 +31,21 @@ func built(t *testing.T, o discs.Options, s Spec) (*VM, *AnswerDisc, Spec) {
 }
 
 // seal runs the seal and waits for the power-off.
-func seal(ctx context.Context, t *testing.T, vm *VM, d *AnswerDisc) []byte {
+func seal(ctx context.Context, t *testing.T, vm *VM, d *AnswerDisc, change ...func(*answerfile.SysprepAnswers, *guest.SealParameters)) []byte {
 	t.Helper()
-	unattend, err := answerfile.Unattend(answerfile.SysprepAnswers{Product: d.Answers.Product, Language: d.Answers.Language})
+	answers := answerfile.SysprepAnswers{Product: d.Answers.Product, Language: d.Answers.Language}
+	var p guest.SealParameters
+	for _, f := range change {
+		f(&answers, &p)
+	}
+	unattend, err := answerfile.Unattend(answers)
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := guest.SealParameters{
-		Unattend: string(unattend), CertificateSHA256: hex.EncodeToString(d.Pin[:]), Account: d.User, WinRM: true,
-		Folder: answerfile.GuestFolder, SysprepTimeoutSeconds: 60, ReleaseTimeoutSeconds: 10,
-	}
+	p.Unattend, p.CertificateSHA256, p.Account, p.WinRM = string(unattend), hex.EncodeToString(d.Pin[:]), d.User, true
+	p.Folder, p.SysprepTimeoutSeconds, p.ReleaseTimeoutSeconds = answerfile.GuestFolder, 60, 10
 	for _, s := range answerfile.BuildSettings() {
-		if !s.Servers {
+		if !s.Applies(d.Answers.Product.Server) {
 			continue
 		}
 		r := guest.Revert{ID: s.ID, Kind: string(s.Kind), Key: s.Key, Name: s.Name, Type: s.Type, Late: s.By == answerfile.SetByBootstrap}
@@ -68,8 +76,9 @@ func removeRecovery(ctx context.Context, t *testing.T, vm *VM, d *AnswerDisc) {
 	}
 }
 
-// TestSeal builds a template: restart in the middle, seal, disk check, and a
-// clone on another bus.
+// TestSeal builds a template: restart in the middle, the recovery partition
+// away, cloudbase-init, seal, disk check, and clones that go through specialize:
+// on another bus, and with a cloudbase-init that fails.
 func TestSeal(t *testing.T) {
 	ctx, cancel := context.WithTimeout(context.Background(), 6*time.Minute)
 	defer cancel()
@@ -92,9 +101,14 @@ func TestSeal(t *testing.T) {
 		t.Errorf("drivers: %+v, %v", verified, err)
 	}
 	removeRecovery(ctx, t, vm, answers)
-	unattend := seal(ctx, t, vm, answers)
+	installCloudbaseInit(ctx, t, session, answers)
+	unattend := seal(ctx, t, vm, answers, func(a *answerfile.SysprepAnswers, p *guest.SealParameters) {
+		a.CloudbaseInit, p.CloudbaseInit = true, true
+		p.SetupComplete, p.SetupCompleteScript = cloudbase.SetupComplete(true), cloudbase.SetupCompleteScript()
+	})
 	report, err := diskcheck.Check(ctx, spec.Disk, diskcheck.Expect{
 		Firmware: "uefi", Server: true, CertificateSHA256: hex.EncodeToString(answers.Pin[:]), Unattend: unattend,
+		CloudbaseInit: true, CloudbaseInitStart: "demand",
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -102,8 +116,43 @@ func TestSeal(t *testing.T) {
 	if err := report.Err(); err != nil {
 		t.Errorf("disk check: %v", err)
 	}
-	clone := Start(t, Spec{Disk: spec.Disk, Bus: "virtio-scsi"})
-	clone.WaitScreen(t, "oobe", time.Minute)
-	clone.PressPower(t)
-	clone.WaitPowerOff(t, time.Minute)
+	t.Run("a clone on another bus", func(t *testing.T) {
+		clone := Start(t, Spec{Disk: Overlay(t, spec.Disk), Bus: "virtio-scsi"})
+		clone.WaitScreen(t, "oobe", 2*time.Minute)
+		if n := strings.Count(clone.Log(), "Getting devices ready"); n != 2 {
+			t.Errorf("%d starts: cloudbase-init has changed the name, which takes one restart", n)
+		}
+		clone.PressPower(t)
+		clone.WaitPowerOff(t, time.Minute)
+	})
+	t.Run("a clone in which cloudbase-init fails", func(t *testing.T) {
+		failing := Media(t, discs.Options{Faults: windows.Faults{CloudbaseInitExit: 1}})
+		clone := Start(t, Spec{Disk: Overlay(t, spec.Disk), CDs: []string{failing.InstallISO}})
+		clone.WaitScreen(t, "oobe", 2*time.Minute)
+		if log := clone.Log(); strings.Count(log, "Getting devices ready") != 1 || !strings.Contains(log, "cloudbase-init.exe ends with 1") {
+			t.Error("it restarts, or cloudbase-init did not fail")
+		}
+	})
+}
+
+// installCloudbaseInit installs and configures it from the answer disc.
+func installCloudbaseInit(ctx context.Context, t *testing.T, session *guest.Session, d *AnswerDisc) {
+	t.Helper()
+	const name = "CloudbaseInitSetup_x64.msi"
+	at := slices.IndexFunc(d.Manifest.Files, func(f handoff.DiscFile) bool { return strings.HasSuffix(f.Path, name) })
+	digest := d.Manifest.Files[at].SHA256
+	found, _, err := guest.PayloadFind.Do(ctx, session, guest.PayloadFindParameters{Patterns: []string{"wintemplate/payload/" + name}, SHA256: digest, ManifestSHA256: d.ManifestSHA256})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := guest.CloudbaseInstall.Detached(ctx, session, guest.InstallParameters{Path: found.Path, SHA256: digest, TimeoutSeconds: 60}, guest.Detachment{}); err != nil {
+		t.Fatal(err)
+	}
+	files, err := cloudbase.Render(cloudbase.Settings{Cloud: "cloudstack"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := guest.CloudbaseConfigure.Do(ctx, session, guest.CloudbaseConfigureParameters{Conf: files.Conf, UnattendConf: files.Unattend}); err != nil {
+		t.Fatal(err)
+	}
 }
