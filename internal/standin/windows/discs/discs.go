@@ -12,6 +12,7 @@ import (
 	"hash"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/standin/windows"
@@ -24,7 +25,16 @@ type Product string
 const (
 	Server2022 Product = "2022"
 	Server2025 Product = "2025"
+	// Windows11 is a retail medium of several editions, Windows11Eval the
+	// evaluation of Enterprise; both are 24H2.
+	Windows11     Product = "11"
+	Windows11Eval Product = "11-eval"
 )
+
+// Products lists what can be made.
+func Products() []Product { return []Product{Server2022, Server2025, Windows11, Windows11Eval} }
+
+func (p Product) client() bool { return p == Windows11 || p == Windows11Eval }
 
 // Options choose the media. The zero value is Server 2022 in English.
 type Options struct {
@@ -43,8 +53,8 @@ func (o Options) withDefaults() (Options, error) {
 	if o.Product == "" {
 		o.Product = Server2022
 	}
-	if o.Product != Server2022 && o.Product != Server2025 {
-		return o, fmt.Errorf("product %q: 2022 or 2025", o.Product)
+	if !slices.Contains(Products(), o.Product) {
+		return o, fmt.Errorf("product %q is none of %v", o.Product, Products())
 	}
 	if o.Language == "" {
 		o.Language = "en-US"

@@ -54,7 +54,7 @@ func writeInstallISO(ctx context.Context, out, work string, o Options, k kernel,
 		"efi/microsoft/boot/efisys.bin":          l.Prompt,
 		"efi/microsoft/boot/efisys_noprompt.bin": l.NoPrompt,
 		"sources/setup.exe":                      peStub("setup.exe"),
-		"sources/ei.cfg":                         []byte("[EditionID]\r\n\r\n[Channel]\r\neval\r\n[VL]\r\n0\r\n"),
+		"sources/ei.cfg":                         eiCFG(o.Product),
 		"sources/lang.ini":                       langINI(o.Language),
 		"sources/idwbinfo.txt":                   fmt.Appendf(nil, "[BUILDINFO]\r\nBuildBranch=standin\r\nBuildArch=amd64\r\nBuildType=fre\r\nBuildNumber=%d\r\n", build),
 		"support/logging/readme.txt":             []byte("This disc imitates a Windows installation disc. It holds no Microsoft software.\r\n"),
@@ -73,9 +73,18 @@ func langINI(language string) []byte {
 		strings.ToLower(language), strings.ToLower(language))
 }
 
-// label is the volume label that Microsoft's evaluation media of the product
-// have.
+// eiCFG says how the medium was sold: the retail medium of Windows 11 leaves
+// it to the key.
+func eiCFG(p Product) []byte {
+	channel := "eval"
+	if p == Windows11 {
+		channel = "_Default"
+	}
+	return fmt.Appendf(nil, "[EditionID]\r\n\r\n[Channel]\r\n%s\r\n[VL]\r\n0\r\n", channel)
+}
+
+// label is the volume label that Microsoft's media of the product have.
 func label(o Options) string {
-	prefix := map[Product]string{Server2022: "SSS_X64FREE", Server2025: "SSS_X64FREE"}[o.Product]
+	prefix := map[Product]string{Server2022: "SSS_X64FREE", Server2025: "SSS_X64FREE", Windows11: "CCCOMA_X64FRE", Windows11Eval: "CES_X64FREV"}[o.Product]
 	return prefix + "_" + strings.ToUpper(o.Language) + "_DV9"
 }

@@ -14,10 +14,20 @@ type edition struct {
 	EditionID, Installation    string
 }
 
-// editions are the four images of a Windows Server medium, in the order that
-// evaluation and retail media have them. NAME is the same on localised media;
+// editions are the images of a medium: of a Windows Server one four, in the order
+// that evaluation and retail media have them. NAME is the same on localised media;
 // DISPLAYNAME is what DISM prints.
 func editions(o Options) []edition {
+	switch o.Product {
+	case Windows11:
+		return []edition{
+			{Name: "Windows 11 Home", Display: "Windows 11 Home", Description: "Windows 11 Home", EditionID: "Core", Installation: "Client"},
+			{Name: "Windows 11 Pro", Display: "Windows 11 Pro", Description: "Windows 11 Pro", EditionID: "Professional", Installation: "Client"},
+		}
+	case Windows11Eval:
+		const name = "Windows 11 Enterprise Evaluation"
+		return []edition{{Name: name, Display: name, Description: name, EditionID: "EnterpriseEval", Installation: "Client"}}
+	}
 	product := "Windows Server " + string(o.Product)
 	var all []edition
 	for _, e := range []struct{ id, text string }{
@@ -41,10 +51,18 @@ func editions(o Options) []edition {
 
 // build returns the product's build and service-pack build numbers.
 func (p Product) build() (build, spBuild int) {
-	if p == Server2025 {
-		return 26100, 1742
+	if p == Server2022 {
+		return 20348, 587
 	}
-	return 20348, 587
+	return 26100, 1742
+}
+
+// productType is the WIM's PRODUCTTYPE.
+func (p Product) productType() string {
+	if p.client() {
+		return "WinNT"
+	}
+	return "ServerNT"
 }
 
 // writeInstallWIM captures the tree as every edition. The images share their
@@ -66,7 +84,7 @@ func writeInstallWIM(ctx context.Context, wim, tree string, o Options) error {
 			{"WINDOWS/EDITIONID", e.EditionID},
 			{"WINDOWS/INSTALLATIONTYPE", e.Installation},
 			{"WINDOWS/HAL", "acpiapic"},
-			{"WINDOWS/PRODUCTTYPE", "ServerNT"},
+			{"WINDOWS/PRODUCTTYPE", o.Product.productType()},
 			{"WINDOWS/PRODUCTSUITE", "Terminal Server"},
 			{"WINDOWS/LANGUAGES/LANGUAGE", o.Language},
 			{"WINDOWS/LANGUAGES/DEFAULT", o.Language},

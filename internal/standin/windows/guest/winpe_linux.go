@@ -32,6 +32,7 @@ func (g *machine) runSetup() error {
 	}
 	session, screen := setup.Start(setup.Machine{
 		Firmware: firmware(), Devices: pciDevices(), CPUFlags: cpuFlags(), Discs: discs, Medium: medium,
+		TPM2: hasTPM2(), SecureBoot: knowsSecureBoot(), MemoryMiB: memoryMiB(),
 	})
 	if screen != nil {
 		return screen
@@ -52,8 +53,8 @@ func (g *machine) runSetup() error {
 	return g.install(wim, disks[installation.Layout.Disk], installation)
 }
 
-// command runs a windowsPE command. LabConfig and its like, which reg.exe adds
-// to Windows PE's own registry, change nothing here.
+// command runs a windowsPE command. What reg.exe adds to Windows PE's own
+// registry changes nothing here: Setup knows the commands that it had run.
 func (g *machine) command(line string) error {
 	action, err := setup.Interpret(line)
 	if err != nil {

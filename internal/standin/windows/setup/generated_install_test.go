@@ -78,6 +78,7 @@ func install(t *testing.T, a answerfile.Answers, installation, channel string, e
 	block := setup.Device{Vendor: 0x1af4, Device: 0x1042}
 	m := setup.Machine{
 		Firmware: setup.Firmware(a.Firmware), Devices: []setup.Device{block}, CPUFlags: []string{"sse4_2", "popcnt"},
+		TPM2: a.Firmware == answerfile.UEFI, SecureBoot: a.Firmware == answerfile.UEFI, MemoryMiB: 4000,
 		Discs:  []setup.Disc{{Letter: "D", FS: winfs.New(fstest.MapFS{"sources/install.wim": {}})}, {Letter: "E", FS: winfs.New(disc)}},
 		Medium: setup.Medium{Build: a.Product.Build, Languages: a.Image.SetupLanguages, Channel: channel},
 	}
@@ -102,6 +103,9 @@ func install(t *testing.T, a answerfile.Answers, installation, channel string, e
 		t.Errorf("image %d, Windows on partition %d of %d", installed.Image.Index, installed.Layout.Windows+1, len(installed.Layout.Partitions))
 	}
 	commands := specializeCommands(t, installed.AnswerFile, installation)
+	if screen := setup.NetworkPage(a.Product.Build, installation, commands); screen != nil {
+		t.Errorf("%v (%s)", screen, screen.Log)
+	}
 	if restarts, screen := setup.RunSynchronous(commands, func(setup.Command) int { return 0 }); screen != nil || restarts != 0 {
 		t.Errorf("%d restarts, %v", restarts, screen)
 	}

@@ -29,6 +29,9 @@ func (s *Session) Install(disks []Disk) (*Installation, *Screen) {
 	if screen := s.checkEULA(); screen != nil {
 		return nil, screen
 	}
+	if screen := s.checkRequirements(image.InstallationType); screen != nil {
+		return nil, screen
+	}
 	layout, screen := s.planDisk(disks, image.TotalBytes)
 	if screen != nil {
 		return nil, screen

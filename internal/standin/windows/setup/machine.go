@@ -65,6 +65,10 @@ type Machine struct {
 	Devices  []Device
 	// CPUFlags are the processor's features as Linux names them.
 	CPUFlags []string
-	Discs    []Disc
-	Medium   Medium
+	// TPM2 says that there is a TPM of version 2.0, SecureBoot that the
+	// firmware knows secure boot, on or off.
+	TPM2, SecureBoot bool
+	MemoryMiB        int64
+	Discs            []Disc
+	Medium           Medium
 }

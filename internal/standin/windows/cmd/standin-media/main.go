@@ -28,7 +28,7 @@ func run(args []string) error {
 	defer stop()
 	flags := flag.NewFlagSet("standin-media", flag.ContinueOnError)
 	out := flags.String("out", "", "directory for install.iso, virtio-win.iso and CloudbaseInitSetup_x64.msi")
-	product := flags.String("product", string(discs.Server2022), "Windows Server release to imitate: 2022 or 2025")
+	product := flags.String("product", string(discs.Server2022), fmt.Sprintf("Windows release to imitate, one of %v", discs.Products()))
 	language := flags.String("language", "en-US", "language of the medium: en-US or ko-KR")
 	faults := flags.String("faults", "", "JSON object of defects that the guest is to show (see windows.Faults)")
 	cache := flags.String("cache", "", "directory for kernel and finished discs (default: the user's cache directory)")

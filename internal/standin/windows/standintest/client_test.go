@@ -1,0 +1,70 @@
+package standintest
+
+import (
+	"context"
+	"encoding/hex"
+	"testing"
+	"time"
+
+	"github.com/wintemplate/packer-plugin-wintemplate/internal/answerfile"
+	"github.com/wintemplate/packer-plugin-wintemplate/internal/diskcheck"
+	"github.com/wintemplate/packer-plugin-wintemplate/internal/guest"
+	"github.com/wintemplate/packer-plugin-wintemplate/internal/standin/windows/discs"
+	"github.com/wintemplate/packer-plugin-wintemplate/internal/winrm"
+)
+
+// buildAccount is the account of a client's build, whose built-in administrator
+// is disabled.
+const buildAccount = "packer"
+
+func windows11(t *testing.T, set *discs.Set, index int, labConfig bool) *AnswerDisc {
+	t.Helper()
+	return MakeAnswerDisc(t, set, AnswerOptions{Index: index, Change: func(a *answerfile.Answers) {
+		a.BuildAccount = &answerfile.LocalAccount{Name: buildAccount, Password: a.AdministratorPassword, Administrator: true}
+		a.AdministratorPassword, a.LabConfig = "", labConfig
+	}})
+}
+
+// TestWindows11 builds a template of a client edition: Setup wants a TPM and
+// secure boot unless told otherwise, OOBE an account and no network, and the
+// build logs on as that account, which the seal removes.
+func TestWindows11(t *testing.T) {
+	ctx, cancel := context.WithTimeout(context.Background(), 6*time.Minute)
+	defer cancel()
+	t.Run("a machine that is too little for it", func(t *testing.T) {
+		set := Media(t, discs.Options{Product: discs.Windows11Eval})
+		vm := Start(t, Spec{Disk: NewDisk(t, 10), CDs: []string{NoPrompt(t, set.InstallISO), windows11(t, set, 1, false).Path}})
+		vm.WaitScreen(t, "requirements", 2*time.Minute)
+	})
+	set := Media(t, discs.Options{Product: discs.Windows11})
+	answers := windows11(t, set, 2, true)
+	spec := Spec{Disk: NewDisk(t, 10), CDs: []string{NoPrompt(t, set.InstallISO), answers.Path}, ExtraSCSI: true}
+	vm := Start(t, spec)
+	vm.WaitBeacon(t, "bootstrap.ready ok", 3*time.Minute)
+	session := guest.NewSession(vm.Client(answers), guest.WithTransient(winrm.IsTransient))
+	facts, _, err := guest.Facts.Do(ctx, session, guest.None{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if facts.InstallationType != "Client" || facts.Edition != "Professional" || facts.Build != 26100 || answers.User != buildAccount {
+		t.Errorf("as %s: %+v", answers.User, facts)
+	}
+	removeRecovery(ctx, t, vm, answers)
+	unattend := seal(ctx, t, vm, answers, func(a *answerfile.SysprepAnswers, p *guest.SealParameters) {
+		a.Account, p.Client = "user", true
+	})
+	report, err := diskcheck.Check(ctx, spec.Disk, diskcheck.Expect{
+		Firmware: "uefi", Account: buildAccount, CertificateSHA256: hex.EncodeToString(answers.Pin[:]), Unattend: unattend,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := report.Err(); err != nil {
+		t.Errorf("disk check: %v", err)
+	}
+	if report.Facts.ProductName != "Windows 11 Pro" {
+		t.Errorf("facts: %+v", report.Facts)
+	}
+	clone := Start(t, Spec{Disk: Overlay(t, spec.Disk), Bus: "virtio-scsi"})
+	clone.WaitScreen(t, "oobe", 2*time.Minute)
+}
