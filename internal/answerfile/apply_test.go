@@ -140,10 +140,19 @@ func TestApplyUnderWine(t *testing.T) {
 		{"image", "/Apply-Image 1", UEFI, "0x2", nil, []string{"setup.winpe fail dism Apply-Image ended with code 1"}, "bcdboot"},
 		{"boot files", "bcdboot 1", UEFI, "0x2", nil, []string{"setup.winpe fail bcdboot ended with code 1"}, "/Add-Driver"},
 		{"boot order", "bcdedit 1", UEFI, "0x2", nil, []string{"setup.winpe fail bcdedit bootsequence ended with code 1"}, "wpeutil reboot"},
+		{"firmware is not told", "wpeutil 1", UEFI, "0x2", nil, []string{"setup.winpe fail wpeutil UpdateBootInfo ended with code 1"}, "drvload"},
+		{"rescan", "diskpart-rescan.txt 1", UEFI, "0x2", nil, []string{"setup.winpe fail diskpart rescan ended with code 1"}, "diskpart-select"},
+		{"partitions", "diskpart-uefi.txt 1", UEFI, "0x2", nil, []string{"setup.winpe info diskpart uefi ended with 1", "setup.winpe fail diskpart uefi ended with code 1"}, "/Apply-Image"},
+		{"drivers into Windows", `/Image:W:\ 1`, UEFI, "0x2", nil, []string{"setup.winpe fail dism Add-Driver ended with code 1"}, "bcdedit"},
+		{"no answer file", "", UEFI, "0x2", func(t *testing.T, _, disc, _ string) {
+			must(t, os.Remove(filepath.Join(disc, "Autounattend.xml")))
+		}, []string{"setup.winpe fail copy Autounattend.xml ended with code 4"}, "wpeutil reboot"},
 		{"no medium", "", UEFI, "0x2", func(t *testing.T, _, _, media string) { must(t, os.RemoveAll(filepath.Join(media, "sources"))) }, []string{"setup.winpe fail no disc holds sources\\install.wim, install.esd or install.swm"}, "diskpart-uefi"},
 		{"no drivers", "", UEFI, "0x2", func(t *testing.T, _, disc, _ string) { must(t, os.RemoveAll(filepath.Join(disc, "$WinPEDriver$"))) }, []string{"setup.winpe fail the answer disc holds no drivers"}, "diskpart"},
 		{"installed", "", UEFI, "0x2", installed, []string{"setup.winpe info Windows is on W: already", "setup.winpe info diskpart EFI partition ended with 0", "setup.winpe info bcdboot ended with 0", "setup.winpe info bcdedit bootsequence ended with 0", "setup.winpe ok restarting from the disk", "setup.winpe info wpeutil reboot ended with 0"}, "diskpart-uefi"},
 		{"installed and boot order fails", "bcdedit 1", UEFI, "0x2", installed, []string{"setup.winpe fail bcdedit bootsequence ended with code 1"}, "diskpart-uefi"},
+		{"installed and no EFI partition", "diskpart-esp.txt 1", UEFI, "0x2", installed, []string{"setup.winpe fail diskpart EFI partition ended with code 1"}, "bcdboot"},
+		{"installed and boot files fail", "bcdboot 1", UEFI, "0x2", installed, []string{"setup.winpe fail bcdboot ended with code 1"}, "diskpart-uefi"},
 		{"installed on BIOS", "", BIOS, "0x1", installed, []string{"setup.winpe fail the BIOS starts the CD although Windows is on the disk: detach it"}, "diskpart-bios"},
 	}
 	for _, test := range tests {

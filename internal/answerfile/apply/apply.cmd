@@ -58,8 +58,9 @@ set "RUN=dism.exe /Apply-Image /ImageFile:%IMAGE% %PARTS% /Index:%INDEX% /ApplyD
 call :step dism Apply-Image
 set "RUN=bcdboot.exe W:\Windows /s S: /f %FIRMWARE%"
 call :step bcdboot
-rem Without it Windows makes no recovery partition behind its own, which then
-rem stays the last one, so that a clone can grow it.
+rem Without it most builds make no recovery partition behind Windows' own, which
+rem then stays the last one, so that a clone can grow it. 26100 may make one all
+rem the same, which stays empty (unattend-generator#11); the seal removes it.
 if exist W:\Windows\System32\Recovery\winre.wim del /f /a W:\Windows\System32\Recovery\winre.wim
 set "RUN=dism.exe /Image:W:\ /Add-Driver /Driver:%DRIVERS% /Recurse"
 call :step dism Add-Driver
