@@ -231,6 +231,7 @@ func TestGuestThatFails(t *testing.T) {
 		fields map[string]any
 		set    func(*bench)
 		want   []string
+		says   string
 	}{
 		"a fail beacon stops the installation": {
 			set: func(b *bench) {
@@ -288,7 +289,39 @@ func TestGuestThatFails(t *testing.T) {
 		"no power-off": {
 			fields: map[string]any{"shutdown_timeout": "50ms"},
 			set:    func(b *bench) { b.stays = true },
-			want:   []string{"shutdown_timeout: Windows did not power off within 50ms", "sysprep block", "last heard of: Seal"},
+			want:   []string{"shutdown_timeout: Windows did not power off within 50ms", "raise shutdown_timeout", "last heard of: Seal start, 0s after power-on and 0s ago"},
+		},
+		"no seal": {
+			fields: map[string]any{"shutdown_timeout": "80ms"},
+			set:    func(b *bench) { b.stays, b.said["provision"] = true, nil },
+			want:   []string{"shutdown_timeout: ", "Nothing has sealed it: let the last provisioner be", "sysprep {}"},
+			says:   "no provisioner has sealed Windows. Unless one of yours runs sysprep itself, nothing will power the machine off, and the build fails after 80ms",
+		},
+		"a provisioner behind the seal": {
+			set: func(b *bench) {
+				b.stays = true
+				b.said["provision"] = []string{line(beacon.Seal, beacon.Start, ""), line(beacon.SealSysprep, beacon.OK, "")}
+				b.provisioner = func(ctx context.Context) error {
+					for b.post() == nil {
+						time.Sleep(time.Millisecond) // until the beacon was heard
+					}
+					<-ctx.Done() // as Packer's own, which try again
+					return errors.New("Timeout during provisioning")
+				}
+			},
+			want: []string{"Windows is sealed and powers off, and a later provisioner", "must stand before"},
+		},
+		"a crash while provisioning": {
+			set: func(b *bench) {
+				b.provisioner = func(ctx context.Context) error { b.powersOff(crash); <-ctx.Done(); return ctx.Err() }
+			},
+			want: []string{"blue screen", "last heard of: "},
+		},
+		"power-off under a provisioner that does not end": {
+			set: func(b *bench) {
+				b.provisioner = func(context.Context) error { b.powersOff(nil); time.Sleep(time.Second); return nil }
+			},
+			want: []string{"has powered the machine off, and a provisioner still runs", "sysprep {}"},
 		},
 		"the ISO changes under the overlay": {
 			set: func(b *bench) {
@@ -335,10 +368,31 @@ func TestGuestThatFails(t *testing.T) {
 					t.Errorf("%q is not in: %v", want, err)
 				}
 			}
+			if !strings.Contains(b.ui.String(), c.says) {
+				t.Errorf("%q is not said:\n%s", c.says, b.ui)
+			}
 			if left := b.leftovers(); len(left) > 0 {
 				t.Errorf("left behind: %v", left)
 			}
 		})
+	}
+}
+
+// TestFailureShowsTheScreen: what a frozen Windows shows is kept, and told.
+func TestFailureShowsTheScreen(t *testing.T) {
+	b := newBench(t, map[string]any{"install_timeout": "80ms"})
+	b.screen, b.said["SetLink"] = true, nil
+	b.fail["Lease"] = &libvirtapi.Error{Kind: libvirtapi.ErrNotFound}
+	_, err := b.build(t.Context())
+	if err == nil {
+		t.Fatal("no error")
+	}
+	_, path, found := strings.Cut(err.Error(), "A picture of its screen: ")
+	if !found || !strings.HasPrefix(path, b.out+"-screen-") || !strings.HasSuffix(path, ".png") {
+		t.Fatalf("error is %v", err)
+	}
+	if data, err := os.ReadFile(path); err != nil || !strings.HasPrefix(string(data), "\x89PNG") {
+		t.Errorf("%q, %v", data, err)
 	}
 }
 

@@ -55,13 +55,15 @@ type effects struct {
 	check     diskChecker
 	now       func() time.Time
 	poll      time.Duration // between two looks at the guest's address
+	grace     time.Duration // for a provisioner whose machine is off
+	patience  time.Duration // for the seal's first beacon
 }
 
 func realEffects() effects {
 	return effects{
 		connect: connectHost, discs: discs{}, space: freeSpace, stat: libvirtapi.LocalStat,
 		probe: probeWinRM, connector: sdkConnector, check: diskcheck.Check,
-		now: time.Now, poll: 2 * time.Second,
+		now: time.Now, poll: 2 * time.Second, grace: 90 * time.Second, patience: 5 * time.Second,
 	}
 }
 
@@ -93,12 +95,12 @@ func (b *Builder) steps(journalDir string, e effects) []multistep.Step {
 	// Windows.
 	add(
 		&stepBoot{config: c, now: e.now},
-		&stepInstall{config: c, probe: e.probe, poll: e.poll},
-		&stepConnectGuest{config: c, connector: e.connector},
+		&stepInstall{config: c, probe: e.probe, poll: e.poll, now: e.now},
+		&stepConnectGuest{config: c, connector: e.connector, now: e.now},
 		&stepHandOff{config: c},
 		// By its own type: -on-error=run-cleanup-provisioner looks for the name.
 		&commonsteps.StepProvision{},
-		&stepAwaitPowerOff{config: c},
+		&stepAwaitPowerOff{config: c, now: e.now, patience: e.patience},
 	)
 	// The template.
 	add(
@@ -136,7 +138,7 @@ func (b *Builder) run(ctx context.Context, ui packersdk.Ui, hook packersdk.Hook,
 	stepkit.UI.Put(bag, ui)
 	stepkit.TheJournal.Put(bag, journal)
 	theInputs.Put(bag, in)
-	bag.Put("hook", hook)
+	bag.Put("hook", &provisionHook{Hook: hook, bag: bag, grace: e.grace})
 	commonsteps.NewRunnerWithPauseFn(b.steps(dir, e), b.config.PackerConfig, ui, bag).Run(ctx, bag)
 
 	left, err := journal.Close()

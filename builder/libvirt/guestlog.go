@@ -33,6 +33,13 @@ type guestState struct {
 	Reached map[string]bool
 	// Failed is the first fail beacon.
 	Failed *beacon.Event
+	// Sealed is true once sysprep has generalized Windows: the connection
+	// closes, and the machine powers off.
+	Sealed bool
+	// Disturbed is true when somebody asked something of a sealed guest.
+	Disturbed bool
+	// Begin is the power-on, and Now when this was the state.
+	Begin, Now time.Time
 	// Refused is the boot option that Secure Boot has refused; empty for none.
 	Refused string
 	// Ended is true once the machine no longer runs; EndErr then says why,
@@ -54,6 +61,7 @@ func (g *guestLog) Now() (guestState, <-chan struct{}) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	s := g.state
+	s.Begin, s.Now = g.begin, g.now()
 	s.Reached = map[string]bool{}
 	for stage := range g.state.Reached {
 		s.Reached[stage] = true
@@ -104,6 +112,9 @@ func (g *guestLog) heard(e beacon.Event) {
 	g.change(func(s *guestState) {
 		s.Last, s.LastAt = &e, g.now()
 		s.Reached[e.Stage] = true
+		if e.State == beacon.OK && (e.Stage == beacon.SealSysprep || e.Stage == beacon.Seal) {
+			s.Sealed = true
+		}
 		if e.State == beacon.Fail && s.Failed == nil {
 			s.Failed = &e
 		}
@@ -170,7 +181,24 @@ func (s guestState) lastHeard() string {
 	if s.Last == nil {
 		return "it never reported a stage on COM1"
 	}
-	return fmt.Sprintf("last heard of: %s %s", strings.TrimSpace(beacon.Title(s.Last.Stage)), s.Last.State)
+	text := fmt.Sprintf("last heard of: %s %s", strings.TrimSpace(beacon.Title(s.Last.Stage)), s.Last.State)
+	if s.Now.IsZero() {
+		return text
+	}
+	return fmt.Sprintf("%s, %s after power-on and %s ago", text, s.LastAt.Sub(s.Begin).Round(time.Second), s.Now.Sub(s.LastAt).Round(time.Second))
+}
+
+// sealing says whether the seal was heard to begin.
+func (s guestState) sealing() bool { return s.Reached[beacon.Seal] || s.Reached[beacon.SealSysprep] }
+
+// admit is asked before each request of Packer's communicator. Nobody but a
+// provisioner that comes too late asks something of a sealed guest.
+func (g *guestLog) admit() error {
+	if state, _ := g.Now(); !state.Sealed {
+		return nil
+	}
+	g.change(func(s *guestState) { s.Disturbed = true })
+	return errSealed
 }
 
 func orElse(text, otherwise string) string {

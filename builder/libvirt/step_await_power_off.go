@@ -16,7 +16,12 @@ import (
 // machine off. The seal runs detached in the guest, so nothing but the power
 // state and its beacons tells of it; and off is all that it tells: what state
 // the disk is in, stepCheckDisk reads.
-type stepAwaitPowerOff struct{ config *Config }
+type stepAwaitPowerOff struct {
+	config *Config
+	now    func() time.Time
+	// patience is how long the seal's first beacon may take.
+	patience time.Duration
+}
 
 func (s *stepAwaitPowerOff) Title() string {
 	return "Waiting for Windows to seal itself and power off"
@@ -29,6 +34,11 @@ func (s *stepAwaitPowerOff) Run(ctx context.Context, bag multistep.StateBag) mul
 func (s *stepAwaitPowerOff) Cleanup(bag multistep.StateBag) { stepkit.Cleanup(bag, s) }
 
 func (s *stepAwaitPowerOff) Do(ctx context.Context, bag multistep.StateBag) error {
+	return withScreen(ctx, bag, s.config, s.now(), s.await(ctx, bag))
+}
+
+// await waits for the power-off.
+func (s *stepAwaitPowerOff) await(ctx context.Context, bag multistep.StateBag) error {
 	caps, capsErr := theCaps.Get(bag)
 	log, logErr := theGuestLog.Get(bag)
 	plan, planErr := thePlan.Get(bag)
@@ -40,6 +50,10 @@ func (s *stepAwaitPowerOff) Do(ctx context.Context, bag multistep.StateBag) erro
 	limit := s.timeout(caps.Accelerator)
 	deadline := time.NewTimer(limit)
 	defer deadline.Stop()
+	unsealed := time.NewTimer(s.patience)
+	defer unsealed.Stop()
+	alive := time.NewTicker(heartbeat)
+	defer alive.Stop()
 	for {
 		state, changed := log.Now()
 		if state.Ended && state.EndErr == nil && state.Failed == nil {
@@ -51,8 +65,15 @@ func (s *stepAwaitPowerOff) Do(ctx context.Context, bag multistep.StateBag) erro
 		}
 		select {
 		case <-changed:
+		case <-unsealed.C:
+			// A guest that was never heard of may seal itself as silently.
+			if len(state.Reached) > 0 && !state.sealing() {
+				log.show(fmt.Sprintf(notSealed, limit))
+			}
+		case <-alive.C:
+			log.show("Still waiting for the power-off (" + state.lastHeard() + ")")
 		case <-deadline.C:
-			return fmt.Errorf(`shutdown_timeout: Windows did not power off within %s of the last provisioner (%s). Sealing does that: is the last provisioner "wintemplate-guest" with a sysprep block? If it was only slow, raise shutdown_timeout`, limit, state.lastHeard())
+			return s.late(limit, state)
 		case <-ctx.Done():
 			return ctx.Err()
 		}
@@ -63,6 +84,19 @@ func (s *stepAwaitPowerOff) Do(ctx context.Context, bag multistep.StateBag) erro
 		return err
 	}
 	return owner.check(plan.Files.ISO)
+}
+
+// notSealed is said as soon as the provisioners are through without a seal. The
+// build goes on, since a provisioner of the user's own may have started sysprep.
+const notSealed = `Warning: no provisioner has sealed Windows. Unless one of yours runs sysprep itself, nothing will power the machine off, and the build fails after %s (shutdown_timeout). Interrupt it, and let this be the last provisioner: provisioner "wintemplate-guest" { sysprep {} }`
+
+// late says what was missing when the machine did not power off.
+func (s *stepAwaitPowerOff) late(limit time.Duration, state guestState) error {
+	text := fmt.Sprintf("shutdown_timeout: Windows did not power off within %s of the last provisioner (%s)", limit, state.lastHeard())
+	if len(state.Reached) > 0 && !state.sealing() {
+		return fmt.Errorf(`%s. Nothing has sealed it: let the last provisioner be "wintemplate-guest" with sysprep {}`, text)
+	}
+	return fmt.Errorf("%s. If the seal was only slow, raise shutdown_timeout", text)
 }
 
 func (s *stepAwaitPowerOff) timeout(acc libvirtapi.Accelerator) time.Duration {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/hashicorp/packer-plugin-sdk/communicator"
 	"github.com/hashicorp/packer-plugin-sdk/multistep"
@@ -20,6 +21,7 @@ type stepConnectGuest struct {
 	config *Config
 	// connector makes the SDK's step; tests put a fake in its place.
 	connector func(*communicator.Config) multistep.Step
+	now       func() time.Time
 }
 
 func (s *stepConnectGuest) Title() string { return "Connecting to Windows" }
@@ -34,6 +36,11 @@ func (s *stepConnectGuest) Cleanup(bag multistep.StateBag) { stepkit.Cleanup(bag
 var theCommunicator = stepkit.NewKey[packersdk.Communicator]("communicator", "stepConnectGuest")
 
 func (s *stepConnectGuest) Do(ctx context.Context, bag multistep.StateBag) error {
+	return withScreen(ctx, bag, s.config, s.now(), s.open(ctx, bag))
+}
+
+// open makes the connection.
+func (s *stepConnectGuest) open(ctx context.Context, bag multistep.StateBag) error {
 	plan, planErr := thePlan.Get(bag)
 	cert, certErr := theCertificate.Get(bag)
 	address, addressErr := theAddress.Get(bag)
@@ -43,7 +50,7 @@ func (s *stepConnectGuest) Do(ctx context.Context, bag multistep.StateBag) error
 		return err
 	}
 
-	comm := s.config.communicator(plan.Account, in.Password, address, cert.Pin)
+	comm := s.config.communicator(plan.Account, in.Password, address, cert.Pin, winrm.WithAdmission(log.admit))
 	racing, lost := context.WithCancelCause(ctx)
 	defer lost(nil)
 	go func() {
@@ -83,12 +90,12 @@ func (s *stepConnectGuest) Do(ctx context.Context, bag multistep.StateBag) error
 
 // communicator is Packer's configuration for this guest: a copy, for the
 // Config is not written to after Prepare.
-func (c *Config) communicator(user, password, address string, pin winrm.Pin) *communicator.Config {
+func (c *Config) communicator(user, password, address string, pin winrm.Pin, opts ...winrm.Option) *communicator.Config {
 	comm := c.Comm
 	comm.WinRMUser, comm.WinRMPassword, comm.WinRMHost = user, password, address
 	comm.WinRMTransportDecorator = winrm.Decorator(func() winrm.Credentials {
 		return winrm.Credentials{User: comm.WinRMUser, Password: comm.WinRMPassword}
-	}, pin)
+	}, pin, opts...)
 	return &comm
 }
 

@@ -37,6 +37,7 @@ type stepInstall struct {
 	config *Config
 	probe  func(ctx context.Context, address string, pin winrm.Pin) error
 	poll   time.Duration
+	now    func() time.Time
 }
 
 func (s *stepInstall) Title() string {
@@ -53,6 +54,11 @@ func (s *stepInstall) Cleanup(bag multistep.StateBag) { stepkit.Cleanup(bag, s) 
 const heartbeat = 10 * time.Minute
 
 func (s *stepInstall) Do(ctx context.Context, bag multistep.StateBag) error {
+	return withScreen(ctx, bag, s.config, s.now(), s.watch(ctx, bag))
+}
+
+// watch follows the installation to its end.
+func (s *stepInstall) watch(ctx context.Context, bag multistep.StateBag) error {
 	caps, err := theCaps.Get(bag)
 	if err != nil {
 		return err
@@ -96,7 +102,7 @@ func (s *stepInstall) explain(ctx, timed context.Context, log *guestLog, limit t
 		return err
 	}
 	state, _ := log.Now()
-	return fmt.Errorf("install_timeout: Windows was not ready after %s (%s). Look at its screen with: virt-viewer -c %s %s (build with -on-error=ask to keep it). If it was only slow, raise install_timeout",
+	return fmt.Errorf("install_timeout: Windows was not ready after %s (%s). If it was only slow, raise install_timeout; to look at its screen, build with -on-error=ask and run: virt-viewer -c %s %s",
 		limit, state.lastHeard(), s.config.LibvirtURI, s.config.VMName)
 }
 

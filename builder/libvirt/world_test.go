@@ -19,6 +19,8 @@ import (
 	"github.com/hashicorp/packer-plugin-sdk/communicator"
 	"github.com/hashicorp/packer-plugin-sdk/multistep"
 	packersdk "github.com/hashicorp/packer-plugin-sdk/packer"
+	winrmlib "github.com/masterzen/winrm"
+	"github.com/masterzen/winrm/soap"
 
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/beacon"
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/diskcheck"
@@ -50,10 +52,15 @@ type world struct {
 	pool    libvirtapi.Pool
 	names   []string // domains of other people
 	inUse   map[string]string
-	probe   libvirtapi.Probe
-	lines   chan libvirtapi.ConsoleLine
-	off     chan error
-	said    map[string][]string // what the guest says when something happens
+	// provisioner runs after the seal was said, in the place of those that end
+	// at once; post is a request of Packer's communicator.
+	provisioner func(ctx context.Context) error
+	post        func() error
+	screen      bool // whether a picture of the screen can be had
+	probe       libvirtapi.Probe
+	lines       chan libvirtapi.ConsoleLine
+	off         chan error
+	said        map[string][]string // what the guest says when something happens
 }
 
 type fakeVolume struct {
@@ -339,6 +346,17 @@ func (w *world) Lease(ctx context.Context, network, mac string) (libvirtapi.Leas
 	return libvirtapi.Lease{Address: netip.MustParseAddr("192.0.2.7"), MAC: mac}, nil
 }
 
+// Screenshot gives a picture of what hangs; a machine that is off has no screen.
+func (w *world) Screenshot(ctx context.Context, d libvirtapi.Domain, to io.Writer) (string, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !w.running || !w.screen {
+		return "", &libvirtapi.Error{Op: "take a picture of domain", Kind: libvirtapi.ErrState}
+	}
+	_, err := io.WriteString(to, "\x89PNG\r\n\x1a\n")
+	return libvirtapi.MediaPNG, err
+}
+
 func (w *world) Destroy(ctx context.Context, d libvirtapi.Domain) error {
 	if err := w.does(ctx, "Destroy"); err != nil {
 		return err
@@ -375,6 +393,9 @@ func (w *world) Run(ctx context.Context, name string, _ packersdk.Ui, _ packersd
 		w.t.Errorf("provisioners get %q: %v", text, err)
 	}
 	w.says("provision")
+	if w.provisioner != nil {
+		return w.provisioner(ctx)
+	}
 	go func() {
 		time.Sleep(5 * time.Millisecond)
 		w.powersOff(nil)
@@ -392,6 +413,18 @@ func (c *connector) Run(ctx context.Context, bag multistep.StateBag) multistep.S
 	if err := c.w.does(ctx, "connect"); err != nil {
 		bag.Put("error", err)
 		return multistep.ActionHalt
+	}
+	c.w.post = func() error {
+		transport := c.comm.WinRMTransportDecorator()
+		if err := transport.Transport(&winrmlib.Endpoint{Host: "192.0.2.7", Port: 5986, HTTPS: true}); err != nil {
+			return err
+		}
+		message := soap.NewMessage()
+		_, err := transport.Post(nil, message)
+		if err != nil && strings.Contains(err.Error(), "WinRM library asks for the action") {
+			return nil // it was let through
+		}
+		return err
 	}
 	bag.Put("communicator", &packersdk.MockCommunicator{})
 	bag.Put("communicator_config", c.comm)
@@ -437,7 +470,7 @@ func (w *world) effects() effects {
 				Facts:    diskcheck.Facts{VirtualSize: 40 << 30, ImageState: "IMAGE_STATE_GENERALIZE_RESEAL_TO_OOBE", AgentVersion: "109.0", Drivers: "0.1.271"},
 			}, nil
 		},
-		now: time.Now, poll: 2 * time.Millisecond,
+		now: time.Now, poll: 2 * time.Millisecond, grace: 50 * time.Millisecond, patience: 20 * time.Millisecond,
 	}
 }
 

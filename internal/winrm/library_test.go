@@ -292,3 +292,29 @@ func TestPackersUploadNeverSucceedsFalsely(t *testing.T) {
 		}
 	}
 }
+
+// A guest that is known to answer no more is not asked, and Packer's
+// communicator passes the reason on.
+func TestAdmission(t *testing.T) {
+	g := winrmtest.Start(t, standin.Config{})
+	sealed := errors.New("the guest is sealed")
+	var refusal error
+	live := func() winrm.Credentials { return winrm.Credentials{User: g.User, Password: g.Password} }
+	params := library.NewParameters("PT30M", "en-US", 153600)
+	params.TransportDecorator = winrm.Decorator(live, g.Pin, winrm.WithAdmission(func() error { return refusal }))
+	c, err := library.NewClientWithParameters(&library.Endpoint{Host: g.Host, Port: g.Port, HTTPS: true}, "not", "used", params)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.RunWithContext(t.Context(), "echo yes", io.Discard, io.Discard); err != nil {
+		t.Fatal(err)
+	}
+	before := g.Requests("Create")
+	refusal = sealed
+	if _, err := c.RunWithContext(t.Context(), "echo no", io.Discard, io.Discard); !errors.Is(err, sealed) {
+		t.Errorf("error is %v", err)
+	}
+	if n := g.Requests("Create"); n != before {
+		t.Errorf("the guest was asked all the same: %d shells after %d", n, before)
+	}
+}

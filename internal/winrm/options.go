@@ -60,6 +60,7 @@ type settings struct {
 	limits Limits
 	dial   func(ctx context.Context, network, address string) (net.Conn, error)
 	guard  *Guard
+	admit  func() error
 }
 
 func newSettings(opts []Option) settings {
@@ -93,3 +94,8 @@ func WithDialer(dial func(ctx context.Context, network, address string) (net.Con
 // WithGuard shares one count of refused logons among several clients of the
 // same guest.
 func WithGuard(g *Guard) Option { return func(s *settings) { s.guard = g } }
+
+// WithAdmission asks admit before each exchange of a Decorator's transports, and
+// gives its error in the place of the exchange: for a guest that is known not
+// to answer any more, and whose silence would be retried.
+func WithAdmission(admit func() error) Option { return func(s *settings) { s.admit = admit } }

@@ -70,6 +70,11 @@ func (t *transporter) Post(_ *winrm.Client, m *soap.SoapMessage) (string, error)
 	if t.guest == nil {
 		return "", errors.New("the WinRM library posted before it named an endpoint")
 	}
+	if admit := t.shared.settings.admit; admit != nil {
+		if err := admit(); err != nil {
+			return "", err
+		}
+	}
 	text := m.String()
 	op, err := operationIn(text)
 	if err != nil {
