@@ -80,6 +80,9 @@ type Image struct {
 	DefaultLanguage string `mapstructure:"default_language"`
 	// The build number, e.g. 20348.
 	Build int `mapstructure:"build"`
+	// What follows the build number in the version, which updates count up, e.g.
+	// 587 of 20348.587; DISM calls it the service pack's build.
+	ServicePackBuild int `mapstructure:"service_pack_build"`
 	// Whether it is an evaluation copy.
 	Evaluation bool `mapstructure:"evaluation"`
 }

@@ -66,6 +66,7 @@ type FlatImage struct {
 	Languages        []string `mapstructure:"languages" cty:"languages" hcl:"languages"`
 	DefaultLanguage  *string  `mapstructure:"default_language" cty:"default_language" hcl:"default_language"`
 	Build            *int     `mapstructure:"build" cty:"build" hcl:"build"`
+	ServicePackBuild *int     `mapstructure:"service_pack_build" cty:"service_pack_build" hcl:"service_pack_build"`
 	Evaluation       *bool    `mapstructure:"evaluation" cty:"evaluation" hcl:"evaluation"`
 }
 
@@ -81,16 +82,17 @@ func (*Image) FlatMapstructure() interface{ HCL2Spec() map[string]hcldec.Spec } 
 // The decoded values from this spec will then be applied to a FlatImage.
 func (*FlatImage) HCL2Spec() map[string]hcldec.Spec {
 	s := map[string]hcldec.Spec{
-		"index":             &hcldec.AttrSpec{Name: "index", Type: cty.Number, Required: false},
-		"name":              &hcldec.AttrSpec{Name: "name", Type: cty.String, Required: false},
-		"display_name":      &hcldec.AttrSpec{Name: "display_name", Type: cty.String, Required: false},
-		"edition_id":        &hcldec.AttrSpec{Name: "edition_id", Type: cty.String, Required: false},
-		"installation_type": &hcldec.AttrSpec{Name: "installation_type", Type: cty.String, Required: false},
-		"architecture":      &hcldec.AttrSpec{Name: "architecture", Type: cty.String, Required: false},
-		"languages":         &hcldec.AttrSpec{Name: "languages", Type: cty.List(cty.String), Required: false},
-		"default_language":  &hcldec.AttrSpec{Name: "default_language", Type: cty.String, Required: false},
-		"build":             &hcldec.AttrSpec{Name: "build", Type: cty.Number, Required: false},
-		"evaluation":        &hcldec.AttrSpec{Name: "evaluation", Type: cty.Bool, Required: false},
+		"index":              &hcldec.AttrSpec{Name: "index", Type: cty.Number, Required: false},
+		"name":               &hcldec.AttrSpec{Name: "name", Type: cty.String, Required: false},
+		"display_name":       &hcldec.AttrSpec{Name: "display_name", Type: cty.String, Required: false},
+		"edition_id":         &hcldec.AttrSpec{Name: "edition_id", Type: cty.String, Required: false},
+		"installation_type":  &hcldec.AttrSpec{Name: "installation_type", Type: cty.String, Required: false},
+		"architecture":       &hcldec.AttrSpec{Name: "architecture", Type: cty.String, Required: false},
+		"languages":          &hcldec.AttrSpec{Name: "languages", Type: cty.List(cty.String), Required: false},
+		"default_language":   &hcldec.AttrSpec{Name: "default_language", Type: cty.String, Required: false},
+		"build":              &hcldec.AttrSpec{Name: "build", Type: cty.Number, Required: false},
+		"service_pack_build": &hcldec.AttrSpec{Name: "service_pack_build", Type: cty.Number, Required: false},
+		"evaluation":         &hcldec.AttrSpec{Name: "evaluation", Type: cty.Bool, Required: false},
 	}
 	return s
 }

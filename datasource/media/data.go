@@ -114,6 +114,6 @@ func image(x media.WindowsImage) Image {
 	return Image{
 		Index: x.Index, Name: x.Name, DisplayName: x.DisplayName, EditionID: x.EditionID,
 		InstallationType: x.InstallationType, Architecture: x.Architecture,
-		Languages: x.Languages, DefaultLanguage: x.DefaultLanguage, Build: x.Build, Evaluation: x.Evaluation,
+		Languages: x.Languages, DefaultLanguage: x.DefaultLanguage, Build: x.Build, ServicePackBuild: x.ServicePackBuild, Evaluation: x.Evaluation,
 	}
 }

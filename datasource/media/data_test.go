@@ -1,11 +1,14 @@
 package media_test
 
 import (
+	"bytes"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/zclconf/go-cty/cty"
 
@@ -49,6 +52,9 @@ func TestExecute(t *testing.T) {
 			if got := v.GetAttr("image").GetAttr("name").AsString(); got != "Windows Server 2022 SERVERSTANDARD" {
 				t.Errorf("image %q", got)
 			}
+			if revision, _ := v.GetAttr("image").GetAttr("service_pack_build").AsBigFloat().Int64(); revision != 587 {
+				t.Errorf("service pack build %d", revision)
+			}
 			if got := v.GetAttr("setup_languages").Index(cty.NumberIntVal(0)).AsString(); got != "en-US" {
 				t.Errorf("language %q", got)
 			}
@@ -76,6 +82,44 @@ func TestRefuses(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			if _, err := execute(t, c.config); err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("%v; want %q", err, c.want)
+			}
+		})
+	}
+}
+
+// TestRemoteRefuses is about what a web server may give instead of an ISO. An
+// address may hold a login or a signature, which errors must not show.
+func TestRemoteRefuses(t *testing.T) {
+	whole, err := os.ReadFile(mediatest.Build(t, mediatest.Spec(mediatest.Server2022Eval())))
+	if err != nil {
+		t.Fatal(err)
+	}
+	serve := func(b []byte) http.HandlerFunc {
+		return func(w http.ResponseWriter, r *http.Request) {
+			http.ServeContent(w, r, "", time.Unix(0, 0), bytes.NewReader(b))
+		}
+	}
+	for name, c := range map[string]struct {
+		handler http.HandlerFunc
+		want    string
+	}{
+		"absent":       {http.NotFound, "404 Not Found; there is no such file"},
+		"expired":      {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusForbidden) }, "expire after a day"},
+		"no ranges":    {func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(whole) }, "doesn't serve ranges; download the ISO"},
+		"sign-in page": {serve([]byte("<!DOCTYPE html><html>Sign in" + strings.Repeat(" ", 4096) + "</html>")), "it is a web page"},
+		"truncated":    {serve(whole[:len(whole)/2]), "the ISO is truncated"},
+		"edition":      {serve(whole), "SERVERDATACENTER"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			server := httptest.NewServer(c.handler)
+			defer server.Close()
+			address := strings.Replace(server.URL, "http://", "http://me:hidden1@", 1) + "/windows.iso?signature=hidden2"
+			_, err := execute(t, map[string]any{"url": address, "edition": "Professional"})
+			if err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Fatalf("%v; want %q", err, c.want)
+			}
+			if strings.Contains(err.Error(), "hidden") {
+				t.Errorf("the address is shown: %v", err)
 			}
 		})
 	}

@@ -75,6 +75,8 @@ type WindowsImage struct {
 	DefaultLanguage string
 	// Major.Minor.Build.ServicePackBuild is the image's version.
 	Major, Minor, Build, ServicePackBuild int
+	// ServicePack is the service pack's number: 0 from Windows 8.1 on.
+	ServicePack int
 	// TotalBytes is the size of the applied image.
 	TotalBytes int64
 	// Evaluation is true when the edition is an evaluation copy.

@@ -129,7 +129,7 @@ func windowsImages(info *wim.Info) []WindowsImage {
 			Flags: x.Flags, EditionID: x.EditionID, InstallationType: x.InstallationType,
 			ProductName: x.ProductName, Architecture: x.Architecture,
 			Languages: x.Languages, DefaultLanguage: x.DefaultLanguage,
-			Major: x.Major, Minor: x.Minor, Build: x.Build, ServicePackBuild: x.SPBuild,
+			Major: x.Major, Minor: x.Minor, Build: x.Build, ServicePackBuild: x.SPBuild, ServicePack: x.SPLevel,
 			TotalBytes: x.TotalBytes, Evaluation: evaluation(x),
 		})
 	}

@@ -63,6 +63,7 @@ func TestReadsWhatWimlibWrote(t *testing.T) {
 		"--image-property", "WINDOWS/ARCH=9", "--image-property", "WINDOWS/EDITIONID=ServerStandardEval", "--image-property", "WINDOWS/INSTALLATIONTYPE=Server",
 		"--image-property", "WINDOWS/LANGUAGES/LANGUAGE=ko-KR", "--image-property", "WINDOWS/LANGUAGES/DEFAULT=ko-KR",
 		"--image-property", "WINDOWS/VERSION/MAJOR=10", "--image-property", "WINDOWS/VERSION/MINOR=0", "--image-property", "WINDOWS/VERSION/BUILD=26100", "--image-property", "WINDOWS/VERSION/SPBUILD=1742",
+		"--image-property", "WINDOWS/VERSION/SPLEVEL=1",
 	}
 	wimlib(append([]string{"capture", "tree", "install.wim", "Windows Server 2025 SERVERSTANDARD"}, properties...)...)
 	wimlib(append([]string{"append", "tree", "install.wim", "Windows Server 2025 SERVERDATACENTER"}, properties...)...)
@@ -89,7 +90,7 @@ func TestReadsWhatWimlibWrote(t *testing.T) {
 			want := wim.Image{
 				Index: 2, Name: "Windows Server 2025 SERVERDATACENTER", DisplayName: "Windows Server 2025 Standard 평가판", Flags: "ServerStandardEval",
 				Architecture: "amd64", EditionID: "ServerStandardEval", InstallationType: "Server", Languages: []string{"ko-KR"}, DefaultLanguage: "ko-KR",
-				Major: 10, Build: 26100, SPBuild: 1742,
+				Major: 10, Build: 26100, SPBuild: 1742, SPLevel: 1,
 			}
 			if diff := cmp.Diff(want, got); diff != "" {
 				t.Error(diff)

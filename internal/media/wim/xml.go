@@ -20,7 +20,7 @@ type Image struct {
 	ProductName, EditionID, InstallationType string
 	Languages                                []string
 	DefaultLanguage                          string
-	Major, Minor, Build, SPBuild             int
+	Major, Minor, Build, SPBuild, SPLevel    int
 	TotalBytes                               int64
 }
 
@@ -51,6 +51,7 @@ type xmlImage struct {
 			Minor   string `xml:"MINOR"`
 			Build   string `xml:"BUILD"`
 			SPBuild string `xml:"SPBUILD"`
+			SPLevel string `xml:"SPLEVEL"`
 		} `xml:"VERSION"`
 	} `xml:"WINDOWS"`
 }
@@ -103,6 +104,7 @@ func (x *xmlImage) image() (Image, error) {
 		Minor:              number(w.Version.Minor),
 		Build:              number(w.Version.Build),
 		SPBuild:            number(w.Version.SPBuild),
+		SPLevel:            number(w.Version.SPLevel),
 		TotalBytes:         int64(number(x.TotalBytes)),
 	}
 	for _, l := range w.Languages.Language {
