@@ -360,6 +360,23 @@ function Open-Firewall($Parameters) {
     $null = New-NetFirewallRule -Name $rule -DisplayName $rule -Profile Any -Direction Inbound -Action Allow -Protocol TCP -LocalPort (Get-Value $winrm 'port' 5986)
 }
 
+function Clear-Autologon {
+    # The logon has been; the password it needed stands in the registry as
+    # text. Overwritten by as many characters, which go into the same cell: a
+    # value that is only removed, as Windows itself does later, can still be
+    # read in the hive's file.
+    $key = 'HKLM:\SOFTWARE\Microsoft\Windows NT\CurrentVersion\Winlogon'
+    try {
+        $winlogon = Get-Item -LiteralPath $key
+        if (@($winlogon.Property) -contains 'DefaultPassword') {
+            $password = [string]$winlogon.GetValue('DefaultPassword')
+            if ($password.Length -gt 0) { Set-RegistryValue $key 'DefaultPassword' ('0' * $password.Length) 'String' }
+            Remove-ItemProperty -LiteralPath $key -Name 'DefaultPassword' -Force
+        }
+        Set-RegistryValue $key 'AutoAdminLogon' '0' 'String'
+    } catch { Write-Log "autologon: $(Get-Reason $_)" }
+}
+
 function Write-Marker($Parameters) {
     $done = [ordered]@{ version = $Version; build_id = $Parameters.build_id; manifest_sha256 = $Parameters.manifest_sha256 }
     Set-Content -LiteralPath $Marker -Value (ConvertTo-Json -InputObject $done) -Encoding ASCII
@@ -402,6 +419,7 @@ try {
 
     $script:Stage = 'bootstrap.ready'
     Open-Firewall $parameters
+    Clear-Autologon
     Write-Marker $parameters
     Send-Beacon 'ok' ''
 } catch {

@@ -1,6 +1,9 @@
 package guest_test
 
 import (
+	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -143,11 +146,11 @@ func TestSeal(t *testing.T) {
 		t.Errorf("beacons %v, expected %v", b, want)
 	}
 	var order []string
-	for _, c := range m.Calls(t, "sysprep.exe", "Remove-WSManInstance", "Set-WSManInstance", "Stop-Service", "sc.exe", "Remove-NetFirewallRule", "Remove-CimInstance", "Remove-LocalUser", "shutdown.exe", "Unregister-ScheduledTask", "logoff.exe") {
+	for _, c := range m.Calls(t, "sysprep.exe", "Remove-WSManInstance", "Set-WSManInstance", "Stop-Service", "sc.exe", "Remove-NetFirewallRule", "Remove-CimInstance", "Remove-LocalUser", "defrag.exe", "shutdown.exe", "Unregister-ScheduledTask", "logoff.exe", "defrag.exe", "powershell.exe") {
 		order = append(order, c.String())
 	}
 	joined := strings.Join(order, "\n")
-	if !strings.Contains(joined, `sysprep.exe /generalize /oobe /quit /quiet /unattend:C:\ProgramData\wintemplate\unattend.xml`) || !strings.Contains(joined, "sc.exe config WinRM start= delayed-auto") || !strings.Contains(joined, "shutdown.exe /s /t 30 /f /d p:2:4") {
+	if !strings.Contains(joined, `sysprep.exe /generalize /oobe /quit /quiet /unattend:C:\ProgramData\wintemplate\unattend.xml`) || !strings.Contains(joined, "sc.exe config WinRM start= delayed-auto") || !strings.Contains(joined, "shutdown.exe /s /t 30 /f /d p:2:4") || !strings.Contains(joined, "defrag.exe C: /L") || strings.Contains(joined, "powershell.exe") {
 		t.Errorf("calls:\n%s", joined)
 	}
 	position := -1
@@ -273,4 +276,54 @@ func TestSealOnAPublicNetwork(t *testing.T) {
 func TestSealIsRefusedOutsideATask(t *testing.T) {
 	t.Parallel()
 	fails(t, guest.Seal, scripttest.New(t), sealParameters(), "not-detached")
+}
+
+// TestSealWipes keeps a second name of each file that may hold a password, to
+// see what its clusters hold once the file is gone.
+func TestSealWipes(t *testing.T) {
+	t.Parallel()
+	m := scripttest.New(t).Set(aBuild + good + `
+New-Stub Remove-ItemProperty { Add-Record $env:WT_BEACONS "removed $($Name[0]) $((Get-Item -LiteralPath $LiteralPath[0]).GetValue($Name[0]))" }`)
+	const secret = "<Value>kQ7-xT2w_Vb9</Value>"
+	kept := t.TempDir()
+	files := []string{`C:\Windows\Panther\unattend.xml`, `C:\Windows\Panther\unattend-original.xml`, `C:\Windows\Panther\Unattend\unattend.xml`, `C:\Autounattend.xml`, `C:\ProgramData\wintemplate\tasks\x\request`, `C:\Windows\Temp\wintemplate-x.log`}
+	for i, path := range files {
+		m.Put(t, path, secret)
+		if err := os.Link(m.Path(path), filepath.Join(kept, fmt.Sprint(i))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// The scenario writes some of these files anew, over the same inode.
+	m.Set(`foreach ($f in 'Panther\unattend.xml', 'Panther\unattend-original.xml', 'Panther\Unattend\unattend.xml', 'Temp\wintemplate-x.log') { Set-File "C:\Windows\$f" '` + secret + `' }; Set-File 'C:\Autounattend.xml' '` + secret + `'`)
+	do(t, guest.Seal, m, sealParameters())
+	for i, path := range files {
+		b, err := os.ReadFile(filepath.Join(kept, fmt.Sprint(i)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(b) < len(secret) || strings.Trim(string(b), "\x00") != "" {
+			t.Errorf("%s: its clusters hold %q", path, b)
+		}
+	}
+	if b := m.Beacons(t); !slices.Contains(b, "removed DefaultPassword 000000") {
+		t.Errorf("DefaultPassword is removed as it was: %v", b)
+	}
+}
+
+func TestSealWithoutTrim(t *testing.T) {
+	t.Parallel()
+	m := scripttest.New(t).Set(aBuild + good + `$global:Exit['defrag.exe'] = 7`)
+	do(t, guest.Seal, m, sealParameters())
+	if c := m.Calls(t, "powershell.exe"); len(c) != 1 || !strings.Contains(c[0].String(), "Optimize-Volume -DriveLetter C -ReTrim") {
+		t.Errorf("the cmdlet is not tried: %v", c)
+	}
+	m = scripttest.New(t).Set(aBuild + good + `$global:Exit['defrag.exe'] = 7; $global:Exit['powershell.exe'] = 1`)
+	do(t, guest.Seal, m, sealParameters())
+	b := m.Beacons(t)
+	if !slices.Contains(b, "seal info drive C: is not trimmed: defrag.exe ended with 7; powershell.exe ended with 1") || b[len(b)-1] != "seal ok" {
+		t.Errorf("beacons: %v", b)
+	}
+	if len(m.Calls(t, "shutdown.exe")) != 1 {
+		t.Error("a disk that cannot be trimmed is no reason to stay on")
+	}
 }

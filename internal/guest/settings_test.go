@@ -191,7 +191,7 @@ foreach ($f in 'Temp\a.tmp', 'Temp\wintemplate-x.log', 'SoftwareDistribution\Dow
 	if c := m.Calls(t, "dism.exe"); len(c) != 1 || !strings.HasSuffix(c[0].String(), "/StartComponentCleanup /Quiet /NoRestart /ResetBase") {
 		t.Errorf("%v", c)
 	}
-	if len(m.Calls(t, "wevtutil.exe")) != 4 || len(m.Calls(t, "Set-CimInstance")) != 1 || len(m.Calls(t, "Optimize-Volume")) != 1 {
+	if len(m.Calls(t, "wevtutil.exe")) != 4 || len(m.Calls(t, "Set-CimInstance")) != 1 || len(m.Calls(t, "defrag.exe")) != 1 {
 		t.Error("steps are missing")
 	}
 	f, _ := do(t, guest.Facts, scripttest.New(t).Set(`New-Item 'HKLM:\SYSTEM\CurrentControlSet\Control\Session Manager\Memory Management' -Force | Out-Null; New-ItemProperty 'HKLM:\SYSTEM\CurrentControlSet\Control\Session Manager\Memory Management' -Name PagingFiles -PropertyType MultiString -Value @() | Out-Null`), guest.None{})

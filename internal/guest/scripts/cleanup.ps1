@@ -48,5 +48,11 @@ if ($Parameters.event_logs) {
         0
     }
 }
-if ($Parameters.trim) { Add-Step 'trim' { Optimize-Volume -DriveLetter $env:SystemDrive.Substring(0, 1) -ReTrim; 0 } }
+if ($Parameters.trim) {
+    Add-Step 'trim' {
+        $why = Invoke-Retrim -TimeoutSeconds $Parameters.timeout_seconds
+        if ($why -ne '') { throw $why }
+        0
+    }
+}
 Complete-Operation -Reboot $reboot -Result @{ freed_bytes = (Get-FreeSpace) - $before; steps = $script:steps }

@@ -129,3 +129,21 @@ function Invoke-Program([string]$File, [string[]]$Arguments, [int]$TimeoutSecond
     }
     [int]$p.ExitCode
 }
+
+# Tells the disk which clusters of drive C: are free. Gives '' or why that failed. By programs, which can
+# be ended: Optimize-Volume itself knows no time limit.
+function Invoke-Retrim([int]$TimeoutSeconds) {
+    $why = @()
+    $cmdlet = "Optimize-Volume -DriveLetter $($env:SystemDrive.Substring(0, 1)) -ReTrim -ErrorAction Stop"
+    foreach ($call in @(@{ File = 'defrag.exe'; Arguments = @($env:SystemDrive, '/L') },
+            @{ File = 'powershell.exe'; Arguments = @('-NoProfile', '-NonInteractive', '-Command', $cmdlet) })) {
+        try {
+            $code = Invoke-Program -File $call.File -Arguments $call.Arguments -TimeoutSeconds $TimeoutSeconds
+            if ($code -eq 0) { return '' }
+            $why += "$($call.File) ended with $code"
+        } catch {
+            $why += "$_"
+        }
+    }
+    $why -join '; '
+}

@@ -13,9 +13,44 @@ function Remove-IfThere([string[]]$Path) {
     }
 }
 
+# Overwrites a file where it lies: its clusters are free after its deletion, and can still be read.
+# What cannot be overwritten is deleted all the same, and trimmed at the end.
+function Clear-File($File) {
+    # Installers and their like hold no secret.
+    if ($File.Length -gt 16MB) { return }
+    try {
+        $File.IsReadOnly = $false
+        $stream = $File.Open('Open', 'Write', 'None')
+        try {
+            $zeros = New-Object -TypeName byte[] -ArgumentList 65536
+            for ($left = $stream.Length; $left -gt 0; $left -= $zeros.Length) {
+                $stream.Write($zeros, 0, [int][Math]::Min($left, $zeros.Length))
+            }
+            $stream.Flush($true)
+        } finally {
+            $stream.Dispose()
+        }
+    } catch {
+        Write-Verbose -Message "$_"
+    }
+}
+
+# Files, or folders with all in them, that may hold a password.
+function Remove-Secret([string[]]$Path) {
+    foreach ($p in $Path) {
+        foreach ($f in @(Get-ChildItem -LiteralPath $p -Recurse -Force -ErrorAction SilentlyContinue | Where-Object { -not $_.PSIsContainer })) { Clear-File -File $f }
+        Remove-IfThere -Path $p
+    }
+}
+
+# A text is overwritten first, by one of its length, which the registry puts into the same cell:
+# a cell that is only freed keeps what it held.
 function Remove-RegistryValue([string]$Key, [string]$Name) {
     $k = Get-Item -LiteralPath $Key -ErrorAction SilentlyContinue
-    if ($null -ne $k -and @($k.Property) -contains $Name) { Remove-ItemProperty -LiteralPath $Key -Name $Name -Force }
+    if ($null -eq $k -or @($k.Property) -notcontains $Name) { return }
+    $old = $k.GetValue($Name)
+    if ($old -is [string] -and $old.Length -gt 0) { Set-ItemProperty -LiteralPath $Key -Name $Name -Value ('0' * $old.Length) -Force }
+    Remove-ItemProperty -LiteralPath $Key -Name $Name -Force
 }
 
 function Undo-RegistryValue($s) {
@@ -85,7 +120,7 @@ function Undo-Setting($s) {
         'wsman-item' { Undo-WSManItem $s }
         'service' { Undo-Service $s }
         'certificate' { if ($Parameters.certificate_sha256 -ne '') { Remove-BuildCertificate -Sha256 $Parameters.certificate_sha256 } }
-        'folder' { Remove-IfThere -Path $s.name }
+        'folder' { Remove-Secret -Path $s.name }
         default { throw "the setting $($s.id) is of the unknown kind $($s.kind)" }
     }
 }
@@ -103,7 +138,7 @@ function Remove-Autologon {
 # Each of these is found by Setup or sysprep before, or instead of, the file that we give.
 function Remove-StaleAnswers {
     $panther = "$env:SystemRoot\Panther"
-    Remove-IfThere -Path "$panther\unattend.xml", "$panther\unattend-original.xml", "$panther\Unattend", "$panther\autounattend.xml", "$sysprep\unattend.xml", "$env:SystemDrive\unattend.xml", "$env:SystemDrive\autounattend.xml"
+    Remove-Secret -Path "$panther\unattend.xml", "$panther\unattend-original.xml", "$panther\Unattend", "$panther\autounattend.xml", "$sysprep\unattend.xml", "$env:SystemDrive\unattend.xml", "$env:SystemDrive\autounattend.xml"
     Remove-RegistryValue -Key 'HKLM:\SYSTEM\Setup' -Name 'UnattendFile'
 }
 
@@ -202,7 +237,7 @@ function Close-Build {
             { foreach ($s in @($Parameters.reverts | Where-Object { $_.late -and $_.kind -eq 'registry-value' })) { Undo-Setting $s } },
             { if ($Parameters.account -ne '') { Remove-BuildAccount -Name $Parameters.account } },
             { foreach ($s in @($Parameters.reverts | Where-Object { $_.late -and $_.kind -eq 'folder' })) { Undo-Setting $s } },
-            { Remove-IfThere -Path $Parameters.folder })) {
+            { Remove-Secret -Path $Parameters.folder })) {
         try { & $step } catch { $errors += "$_" }
     }
     $errors
@@ -231,7 +266,9 @@ try {
     Set-SetupComplete
     # The session of the automatic logon registers Store apps while sysprep looks at them. There may be none.
     & logoff.exe console 2>&1 | Out-Null
-    Get-ChildItem -Path "$env:SystemRoot\Temp" -Filter 'wintemplate-*' -ErrorAction SilentlyContinue | Remove-Item -Force -ErrorAction SilentlyContinue
+    foreach ($f in @(Get-ChildItem -Path "$env:SystemRoot\Temp" -Filter 'wintemplate-*' -ErrorAction SilentlyContinue)) {
+        try { Remove-Secret -Path $f.FullName } catch { Write-Verbose -Message "$_" }
+    }
 
     Enter-Stage -Name 'sysprep'
     Send-Beacon -Stage 'seal.sysprep' -State 'start'
@@ -256,6 +293,9 @@ try {
     Enter-Stage -Name 'close'
     $errors = @(Close-Build)
     if ($errors.Count -gt 0) { Stop-Operation -Code 'close' -Message "the image is sealed, but the build's doors are not closed: $($errors -join '; ')" }
+    # After the last deletion. Where it cannot be done, the template is good, and larger.
+    $why = Invoke-Retrim -TimeoutSeconds 300
+    if ($why -ne '') { Send-Beacon -Stage 'seal' -State 'info' -Text "drive C: is not trimmed: $why" }
     Send-Beacon -Stage 'seal' -State 'ok'
     # First the shutdown, in 30 seconds, in which the registry reaches the disk; then this task, whose end may end this script.
     & shutdown.exe /s /t 30 /f /d p:2:4 | Out-Null

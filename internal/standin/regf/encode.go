@@ -20,6 +20,9 @@ type Options struct {
 	// Written is the last write time; the zero time is 2026-01-01, so that
 	// equal trees make equal files.
 	Written time.Time
+	// MinSize is the length of the file that this one is written over: a hive
+	// never shrinks.
+	MinSize int
 	// FastLeaf writes subkey lists as lf (NT 4 to Windows 2000) instead of lh.
 	FastLeaf bool
 }
@@ -50,12 +53,17 @@ func Encode(root *Key, o Options) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	e.slack(root)
 	e.cells.closeBin()
 	binary.LittleEndian.PutUint32(e.cells.payload(e.security)[12:], e.keys)
 	binary.LittleEndian.PutUint64(e.cells.data[20:], e.time)
 	hive := make([]byte, baseBlockSize, baseBlockSize+len(e.cells.data))
 	e.baseBlock(hive, rootCell)
-	return append(hive, e.cells.data...), nil
+	hive = append(hive, e.cells.data...)
+	if len(hive) < o.MinSize {
+		hive = grow(hive, o.MinSize)
+	}
+	return hive, nil
 }
 
 func (o Options) written() time.Time {

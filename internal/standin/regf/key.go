@@ -22,6 +22,7 @@ type Key struct {
 
 	values []Value
 	keys   []*Key // sorted by upper-case name: the order a hive must have
+	slack  [][]byte
 }
 
 // NewRoot makes the empty root key of a hive.
@@ -71,6 +72,12 @@ func (k *Key) Delete(path string) bool {
 	}
 	i, found := parent.find(parts[last])
 	if found {
+		parent.keys[i].Walk(func(_ string, k *Key) {
+			for _, v := range k.values {
+				parent.leave(v.Data)
+			}
+			parent.slack = append(parent.slack, k.slack...)
+		})
 		parent.keys = slices.Delete(parent.keys, i, i+1)
 	}
 	return found
@@ -81,6 +88,7 @@ func (k *Key) Set(v Value) {
 	for i := range k.values {
 		if strings.EqualFold(k.values[i].Name, v.Name) {
 			v.Name = k.values[i].Name
+			k.overwrite(k.values[i].Data, v.Data)
 			k.values[i] = v
 			return
 		}
@@ -106,7 +114,13 @@ func (k *Key) Unset(name string) bool {
 		return false
 	}
 	before := len(k.values)
-	k.values = slices.DeleteFunc(k.values, func(v Value) bool { return strings.EqualFold(v.Name, name) })
+	k.values = slices.DeleteFunc(k.values, func(v Value) bool {
+		gone := strings.EqualFold(v.Name, name)
+		if gone {
+			k.leave(v.Data)
+		}
+		return gone
+	})
 	return len(k.values) != before
 }
 
@@ -143,6 +157,7 @@ func (k *Key) Clone() *Key {
 		v.Data = slices.Clone(v.Data)
 		c.values = append(c.values, v)
 	}
+	c.slack = slices.Clone(k.slack)
 	for _, sub := range k.keys {
 		c.keys = append(c.keys, sub.Clone())
 	}

@@ -27,7 +27,9 @@ func Load(hive []byte) (*Key, error) {
 	if node == nil {
 		return nil, errors.New("the hive has no root key")
 	}
-	return load(node), nil
+	root := load(node)
+	root.slack = freeCells(hive)
+	return root, nil
 }
 
 func load(node *regparser.CM_KEY_NODE) *Key {

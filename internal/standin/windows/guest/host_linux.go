@@ -145,6 +145,9 @@ func (h *host) StopWinRM() {
 	}
 }
 
+// Trim gives the free clusters of C: back to the disk.
+func (h *host) Trim() error { return h.volume.trim() }
+
 // Reboot asks for a restart, PowerOff for a power-off.
 func (h *host) Reboot() {
 	if h.Faults().IgnoreRestart {

@@ -324,6 +324,8 @@ func (b *bootstrap) ready() error {
 	if err := b.openWinRM(); err != nil {
 		return err
 	}
+	erase(b.software.Open(winlogonKey), "DefaultPassword")
+	b.software.SetString(winlogonKey, "AutoAdminLogon", "0")
 	if err := b.disk.write(onC(answerfile.BootstrapMarker), marker); err != nil {
 		return err
 	}

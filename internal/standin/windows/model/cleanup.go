@@ -72,8 +72,7 @@ func (m *Model) cleanup(_ context.Context, _ caller, p guest.CleanupParameters) 
 		step("event-logs", func() (int, error) { return 0, m.clearEventLogs() })
 	}
 	if p.Trim {
-		// The file system of the stand-in's drive C: is the host's to trim.
-		step("trim", func() (int, error) { return 0, nil })
+		step("trim", func() (int, error) { return 0, m.host.Trim() })
 	}
 	r.FreedBytes = before - m.disk.used()
 	return r, p.PageFile, nil

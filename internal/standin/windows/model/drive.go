@@ -46,6 +46,48 @@ func (d drive) write(name string, data []byte) error {
 	return os.WriteFile(path, data, 0o644)
 }
 
+// overwrite writes a file over the one that is there, in its own clusters. It
+// is as long afterwards as data.
+func (d drive) overwrite(name string, data []byte) error {
+	path := d.path(name)
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return err
+	}
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE, 0o644)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteAt(data, 0)
+	return errors.Join(err, f.Truncate(int64(len(data))), f.Sync(), f.Close())
+}
+
+// wipe overwrites a file, or every file of a folder, and deletes it: what is
+// only deleted stays in free clusters. What is not there is no error.
+func (d drive) wipe(name string) error {
+	err := filepath.WalkDir(d.path(name), func(path string, e fs.DirEntry, err error) error {
+		if err != nil || !e.Type().IsRegular() {
+			return err
+		}
+		info, err := e.Info()
+		if err != nil || info.Size() > maxWiped {
+			return err
+		}
+		f, err := os.OpenFile(path, os.O_WRONLY, 0)
+		if err != nil {
+			return err
+		}
+		_, err = f.Write(make([]byte, info.Size()))
+		return errors.Join(err, f.Sync(), f.Close())
+	})
+	if errors.Is(err, fs.ErrNotExist) {
+		err = nil
+	}
+	return errors.Join(err, d.remove(name))
+}
+
+// maxWiped is seal.ps1's limit: larger files are installers.
+const maxWiped = 16 << 20
+
 func (d drive) mkdir(name string) error { return os.MkdirAll(d.path(name), 0o755) }
 
 // remove deletes a file or a folder with all in it; what is not there is no

@@ -30,6 +30,8 @@ type Host interface {
 	// connection.
 	StartWinRM(certificate tls.Certificate, port int) error
 	StopWinRM()
+	// Trim tells the disk which clusters of drive C: are free.
+	Trim() error
 	// Reboot and PowerOff are asked for once: the host saves the model
 	// (Model.Save), then acts. They return at once.
 	Reboot()

@@ -64,11 +64,14 @@ func (m *Model) Save(root string) error {
 	m.writeDriverFiles(disk)
 	for path, key := range map[string]*regf.Key{softwareHive: m.software, systemHive: m.system, samHive: m.sam} {
 		name := path[strings.LastIndexByte(path, '\\')+1:]
-		b, err := regf.Encode(key, regf.Options{FileName: `\SystemRoot\System32\Config\` + name, Written: time.Now().UTC()})
+		// Over the file that is there, as Windows writes it: new clusters would
+		// leave the old ones, with all the registry held, free and readable.
+		size := int(disk.size(path))
+		b, err := regf.Encode(key, regf.Options{FileName: `\SystemRoot\System32\Config\` + name, Written: time.Now().UTC(), MinSize: size})
 		if err != nil {
 			return fmt.Errorf(`save Windows: C:\%s: %w`, path, err)
 		}
-		if err := disk.write(path, b); err != nil {
+		if err := disk.overwrite(path, b); err != nil {
 			return fmt.Errorf("save Windows: %w", err)
 		}
 		// Windows keeps both logs beside every hive; they are empty once

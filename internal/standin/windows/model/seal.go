@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"strings"
 	"time"
+	"unicode/utf16"
 
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/answerfile"
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/beacon"
@@ -70,7 +71,7 @@ func (m *Model) sealStages(ctx context.Context, c caller, p guest.SealParameters
 	}
 	for _, name := range m.disk.list(`Windows\Temp`) {
 		if strings.HasPrefix(name, "wintemplate-") {
-			_ = m.disk.remove(`Windows\Temp\` + name)
+			_ = m.disk.wipe(`Windows\Temp\` + name)
 		}
 	}
 
@@ -115,6 +116,9 @@ func (m *Model) sealStages(ctx context.Context, c caller, p guest.SealParameters
 	m.enter(c, guest.SealStageClose)
 	if err := m.close(p, before, &r); err != nil {
 		return r, err
+	}
+	if err := m.host.Trim(); err != nil {
+		m.beacon(beacon.Seal, beacon.Info, "drive C: is not trimmed: "+err.Error())
 	}
 	m.beacon(beacon.Seal, beacon.OK, "")
 	m.leave(shutdownDelay, m.host.PowerOff)
@@ -166,7 +170,7 @@ func (m *Model) close(p guest.SealParameters, before *answerfile.BootstrapBefore
 	}
 	late(func(kind string) bool { return kind == "folder" })
 	if _, rest, ok := splitDrive(p.Folder); ok {
-		errs = append(errs, m.disk.remove(rest))
+		errs = append(errs, m.disk.wipe(rest))
 	}
 	if err := errors.Join(errs...); err != nil {
 		return failure("close", "the image is sealed, but the build's doors are not closed: %v", err)
@@ -196,7 +200,7 @@ func (m *Model) revert(s guest.Revert, p guest.SealParameters, before *answerfil
 			return err
 		}
 		if !s.Restore {
-			root.Open(path).Unset(s.Name)
+			erase(root.Open(path), s.Name)
 			return nil
 		}
 		if _, there := root.Open(path).Get(s.Name); !there {
@@ -227,7 +231,7 @@ func (m *Model) revert(s guest.Revert, p guest.SealParameters, before *answerfil
 		}
 	case "folder":
 		if _, rest, ok := splitDrive(s.Name); ok {
-			return m.disk.remove(rest)
+			return m.disk.wipe(rest)
 		}
 	default:
 		return fmt.Errorf("the setting %s is of the unknown kind %s", s.ID, s.Kind)
@@ -235,16 +239,26 @@ func (m *Model) revert(s guest.Revert, p guest.SealParameters, before *answerfil
 	return nil
 }
 
+// erase removes a value; a text is overwritten first.
+func erase(k *regf.Key, name string) {
+	if v, ok := k.Get(name); ok {
+		if text, ok := v.Text(); ok && text != "" {
+			k.Set(regf.StringValue(name, strings.Repeat("0", len(utf16.Encode([]rune(text))))))
+		}
+		k.Unset(name)
+	}
+}
+
 func (m *Model) removeAutologon() {
 	w := m.software.Create(winlogonKey)
 	w.Set(regf.StringValue("AutoAdminLogon", "0"))
 	for _, name := range []string{"AutoLogonCount", "AutoLogonSID", "DefaultUserName", "DefaultPassword", "DefaultDomainName", "ForceAutoLogon"} {
-		w.Unset(name)
+		erase(w, name)
 	}
 	if run := m.software.Open(currentVersionKey + `\Run`); run != nil {
 		for _, v := range run.Values() {
 			if strings.HasPrefix(strings.ToLower(v.Name), "unattend") {
-				run.Unset(v.Name)
+				erase(run, v.Name)
 			}
 		}
 	}
@@ -255,9 +269,9 @@ func (m *Model) removeStaleAnswers() {
 		pantherAnswer, `Windows\Panther\unattend-original.xml`, `Windows\Panther\Unattend`, `Windows\Panther\autounattend.xml`,
 		sysprepFolder + `\unattend.xml`, "unattend.xml", "autounattend.xml",
 	} {
-		_ = m.disk.remove(name)
+		_ = m.disk.wipe(name)
 	}
-	m.system.Create("Setup").Unset("UnattendFile")
+	erase(m.system.Create("Setup"), "UnattendFile")
 }
 
 func (m *Model) writeSetupComplete(p guest.SealParameters) error {

@@ -47,6 +47,7 @@ type world struct {
 	disc    fstest.MapFS
 	devices []PCIDevice
 	faults  windows.Faults
+	trim    error // what Trim answers
 	der     []byte
 	params  answerfile.BootstrapParameters
 
@@ -56,6 +57,8 @@ type world struct {
 	drops   int
 	power   chan string
 }
+
+func (w *world) Trim() error { return w.trim }
 
 func (w *world) Beacon(e beacon.Event) {
 	w.mu.Lock()
