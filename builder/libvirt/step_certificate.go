@@ -25,6 +25,7 @@ import (
 type certificate struct {
 	PFX      []byte
 	Password string // of the PFX
+	DER      []byte
 	Pin      winrm.Pin
 }
 
@@ -72,7 +73,7 @@ func newCertificate(random io.Reader, now time.Time) (*certificate, error) {
 	if _, err := io.ReadFull(random, secret[:]); err != nil {
 		return nil, fmt.Errorf("password of the WinRM certificate: %w", err)
 	}
-	c := &certificate{Password: hex.EncodeToString(secret[:]), Pin: sha256.Sum256(der)}
+	c := &certificate{Password: hex.EncodeToString(secret[:]), DER: der, Pin: sha256.Sum256(der)}
 	redact.Add(c.Password)
 	if c.PFX, err = pkcs12.LegacyDES.Encode(key, leaf, nil, c.Password); err != nil {
 		return nil, fmt.Errorf("the WinRM certificate as PFX: %w", err)

@@ -4,9 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/hashicorp/packer-plugin-sdk/multistep"
+	packersdk "github.com/hashicorp/packer-plugin-sdk/packer"
 
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/diskcheck"
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/handoff"
@@ -34,19 +37,22 @@ func (s *stepCheckDisk) Cleanup(bag multistep.StateBag) { stepkit.Cleanup(bag, s
 func (s *stepCheckDisk) Do(ctx context.Context, bag multistep.StateBag) error {
 	plan, planErr := thePlan.Get(bag)
 	out, outErr := theResult.Get(bag)
+	in, inErr := theInputs.Get(bag)
 	cert, certErr := theCertificate.Get(bag)
 	log, logErr := theGuestLog.Get(bag)
 	ui, uiErr := stepkit.UI.Get(bag)
-	if err := errors.Join(planErr, outErr, certErr, logErr, uiErr); err != nil {
+	if err := errors.Join(planErr, outErr, inErr, certErr, logErr, uiErr); err != nil {
 		return err
 	}
 	state, _ := log.Now()
 	want := diskcheck.Expect{
-		Firmware:          string(plan.Firmware),
-		Server:            plan.Product.Server,
-		CloudbaseInit:     wantsCloudbaseInit(plan, state),
-		CertificateSHA256: cert.Hex(),
-		BuildProxy:        s.config.Proxy.buildOnly(),
+		Firmware:      string(plan.Firmware),
+		Server:        plan.Product.Server,
+		CloudbaseInit: wantsCloudbaseInit(plan, state),
+		Certificate:   cert.DER,
+		Secrets:       buildSecrets(plan, in, cert),
+		Progress:      searchProgress(ui),
+		BuildProxy:    s.config.Proxy.buildOnly(),
 		// Only the sysprep block knows that it was to be kept, and its
 		// operation says so.
 		KeepRecovery: state.Reached["guest.recovery.keep"],
@@ -66,9 +72,41 @@ func (s *stepCheckDisk) Do(ctx context.Context, bag multistep.StateBag) error {
 	if err := report.Err(); err != nil {
 		return err
 	}
+	for _, w := range report.Warnings() {
+		ui.Error(fmt.Sprintf("Warning: %s: %s %s; %s", w.ID, w.Object, w.Found, w.Remedy))
+	}
 	ui.Say(fmt.Sprintf("The disk holds %d of %d things it was checked for", good(report), len(report.Findings)))
 	theReport.Put(bag, report)
 	return nil
+}
+
+// buildSecrets are the passwords that must be nowhere on the disk in readable
+// form. Those of accounts that stay in the template belong to them too: SAM
+// keeps hashes, and only the answer file, which is gone, had the passwords.
+func buildSecrets(plan *Plan, in *inputs, cert *certificate) []string {
+	secrets := []string{in.Password, cert.Password}
+	a := plan.Answers
+	if a.AdministratorPassword != "" {
+		secrets = append(secrets, a.AdministratorPassword)
+	}
+	for _, account := range a.LocalAccounts {
+		secrets = append(secrets, account.Password)
+	}
+	slices.Sort(secrets)
+	return slices.Compact(secrets)
+}
+
+// progressEvery is how often a long search tells how far it has come.
+const progressEvery = 10 * time.Second
+
+func searchProgress(ui packersdk.Ui) func(done, total int64) {
+	last := time.Now()
+	return func(done, total int64) {
+		if now := time.Now(); now.Sub(last) >= progressEvery && total > 0 {
+			last = now
+			ui.Say(fmt.Sprintf("Searching the disk for remains of the build's passwords: %d%%", 100*done/total))
+		}
+	}
 }
 
 // wantsCloudbaseInit says whether the template is meant to have cloudbase-init.

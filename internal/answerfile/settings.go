@@ -45,8 +45,8 @@ type Setting struct {
 	Name string
 	// Type is REG_DWORD or REG_SZ, for values.
 	Type string
-	// Data is what the build sets, as reg.exe takes it; "" where it differs
-	// from build to build.
+	// Data is what the build sets, as reg.exe takes it, or WSMan for its items;
+	// "" where it differs from build to build.
 	Data string
 	// Revert is the data that a template has, if it has the value at all;
 	// nil: the thing is absent.
@@ -189,19 +189,19 @@ func BuildSettings() []Setting {
 			Why: "Packer's communicator logs on with Basic, inside HTTPS", Servers: true, Clients: true,
 		},
 		{
-			ID: "winrm-timeout", Kind: WSManItem, By: SetByBootstrap, Name: `MaxTimeoutms`,
+			ID: "winrm-timeout", Kind: WSManItem, By: SetByBootstrap, Name: `MaxTimeoutms`, Data: "1800000",
 			Why: "provisioners may run for hours", Servers: true, Clients: true,
 		},
 		{
-			ID: "winrm-shell-memory", Kind: WSManItem, By: SetByBootstrap, Name: `Shell\MaxMemoryPerShellMB`,
+			ID: "winrm-shell-memory", Kind: WSManItem, By: SetByBootstrap, Name: `Shell\MaxMemoryPerShellMB`, Data: "2048",
 			Why: "installers may need memory", Servers: true, Clients: true,
 		},
 		{
-			ID: "winrm-shell-processes", Kind: WSManItem, By: SetByBootstrap, Name: `Shell\MaxProcessesPerShell`,
+			ID: "winrm-shell-processes", Kind: WSManItem, By: SetByBootstrap, Name: `Shell\MaxProcessesPerShell`, Data: "200",
 			Why: "installers may start processes", Servers: true, Clients: true,
 		},
 		{
-			ID: "winrm-shells", Kind: WSManItem, By: SetByBootstrap, Name: `Shell\MaxShellsPerUser`,
+			ID: "winrm-shells", Kind: WSManItem, By: SetByBootstrap, Name: `Shell\MaxShellsPerUser`, Data: "100",
 			Why: "provisioners open many shells", Servers: true, Clients: true,
 		},
 		{

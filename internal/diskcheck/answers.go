@@ -68,13 +68,39 @@ func (c *checker) checkCachedAnswer() {
 			}
 		}
 	}
-	for _, pass := range []string{"generalize/", "oobeSystem/"} {
-		if !slices.ContainsFunc(have, func(s string) bool { return strings.HasPrefix(s, pass) }) {
-			c.fail(id, object, "has no "+strings.TrimSuffix(pass, "/")+" pass", "this is not the answer file of the plugin for sysprep")
+	for _, m := range marks {
+		if m.when(c.want) && !slices.ContainsFunc(have, m.in) {
+			c.fail(id, object, "does not "+m.does, "this is not the answer file of the plugin for sysprep")
 			return
 		}
 	}
 	c.ok(id, object, fmt.Sprintf("%d settings, no password", len(have)))
+}
+
+// mark is something that every answer file of the plugin for sysprep does,
+// whatever the template asks of it. They tell ours from a file that Setup or
+// somebody else left: a comment would not, since Windows may write the cached
+// copy anew.
+type mark struct {
+	does string
+	when func(Expect) bool
+	in   func(setting string) bool
+}
+
+var marks = []mark{
+	{"keep the drivers of both disk buses", always, has(`generalize/Microsoft-Windows-PnpSysprep/PersistAllDeviceInstalls=true`)},
+	{"answer OOBE", always, has(`oobeSystem/Microsoft-Windows-Shell-Setup/OOBE/HideEULAPage=true`)},
+	{"give each clone a password of its own for the built-in Administrator", func(e Expect) bool { return e.Server }, has("specialize/Microsoft-Windows-Deployment/RunSynchronous/", "SID -like *-500|Set-LocalUser")},
+	{"run cloudbase-init in the specialize pass", func(e Expect) bool { return e.CloudbaseInit }, has("specialize/Microsoft-Windows-Deployment/RunSynchronous/", "cloudbase-init-unattend.conf")},
+}
+
+func always(Expect) bool { return true }
+
+// has matches a setting that begins with the first text and holds the others.
+func has(prefix string, parts ...string) func(string) bool {
+	return func(setting string) bool {
+		return strings.HasPrefix(setting, prefix) && !slices.ContainsFunc(parts, func(p string) bool { return !strings.Contains(setting, p) })
+	}
 }
 
 func (c *checker) checkStrayAnswers() {

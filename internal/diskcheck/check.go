@@ -35,9 +35,10 @@ type Expect struct {
 	// Account is the extra local account of the build, which the seal removes;
 	// empty where the build used the built-in administrator.
 	Account string
-	// CertificateSHA256 is the hex SHA-256 of the DER of the certificate that
-	// WinRM listened with, which must not be in the machine's store any more.
-	CertificateSHA256 string
+	// Certificate is the DER of the certificate that WinRM listened with. It
+	// must not be in the machine's store any more, nor its private key among
+	// the machine's keys.
+	Certificate []byte
 	// BuildProxy says that the build had a proxy, which must be gone.
 	BuildProxy bool
 	// KeepRecovery allows a recovery partition behind drive C:, which the user
@@ -46,6 +47,12 @@ type Expect struct {
 	// Unattend is the answer file that sysprep was given. When set, the cached
 	// copy must hold the same settings.
 	Unattend []byte
+	// Secrets are passwords that must be nowhere on the disk: each that the
+	// build used, and none that the template shall keep. No finding ever holds
+	// one.
+	Secrets []string
+	// Progress is called while the whole disk is read, with bytes; may be nil.
+	Progress func(done, total int64)
 }
 
 // Facts are what the disk says of itself, for the manifest.
@@ -68,18 +75,31 @@ type Report struct {
 	Facts    Facts
 }
 
-// Bad lists the findings that are not ok.
+// Warnings lists the findings that a user should know of, and that do not fail
+// the build.
+func (r *Report) Warnings() []Finding {
+	var list []Finding
+	for _, f := range r.Findings {
+		if f.Severity == handoff.Warning {
+			list = append(list, f)
+		}
+	}
+	return list
+}
+
+// Bad lists the findings that fail the build.
 func (r *Report) Bad() []Finding {
 	var bad []Finding
 	for _, f := range r.Findings {
-		if f.Severity != handoff.OK {
+		if f.Severity != handoff.OK && f.Severity != handoff.Warning {
 			bad = append(bad, f)
 		}
 	}
 	return bad
 }
 
-// Err is nil when every finding is ok; else it names each that is not. An
+// Err is nil when every finding is ok or a warning; else it names each that is
+// not. An
 // unknown one fails the build too: nobody has seen that the template is good.
 func (r *Report) Err() error {
 	bad := r.Bad()
@@ -118,7 +138,7 @@ func Check(ctx context.Context, path string, want Expect) (*Report, error) {
 		return nil, fmt.Errorf("check of %s: %w", path, err)
 	}
 	defer func() { _ = disk.close() }()
-	c := &checker{ctx: ctx, want: want, report: &Report{}, disk: disk}
+	c := &checker{ctx: ctx, want: want, report: &Report{}, path: path, fileSize: info.Size(), disk: disk}
 	if err := c.run(); err != nil {
 		return nil, fmt.Errorf("check of %s: %w", path, err)
 	}

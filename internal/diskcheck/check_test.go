@@ -3,17 +3,21 @@ package diskcheck
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
 	"encoding/binary"
-	"encoding/hex"
+	"math/big"
 	"os"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/wintemplate/packer-plugin-wintemplate/internal/answerfile"
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/handoff"
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/standin/regf"
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/standin/windows/model/disktest"
+	"github.com/wintemplate/packer-plugin-wintemplate/internal/windows"
 )
 
 // sealed is a disk as a good seal leaves it, which each test breaks in one
@@ -29,6 +33,10 @@ const answers = `<?xml version="1.0" encoding="utf-8"?>
 <unattend xmlns="urn:schemas-microsoft-com:unattend">
   <settings pass="generalize"><component name="Microsoft-Windows-PnpSysprep" processorArchitecture="amd64">
     <PersistAllDeviceInstalls>true</PersistAllDeviceInstalls></component></settings>
+  <settings pass="specialize"><component name="Microsoft-Windows-Deployment" processorArchitecture="amd64"><RunSynchronous>
+    <RunSynchronousCommand><Order>1</Order><Path>powershell.exe Get-LocalUser|? SID -like *-500|Set-LocalUser -Password $p</Path></RunSynchronousCommand>
+    <RunSynchronousCommand><Order>2</Order><Path>cloudbase-init.exe --config-file cloudbase-init-unattend.conf</Path></RunSynchronousCommand>
+  </RunSynchronous></component></settings>
   <settings pass="oobeSystem"><component name="Microsoft-Windows-Shell-Setup" processorArchitecture="amd64">
     <OOBE><HideEULAPage>true</HideEULAPage></OOBE><TimeZone>UTC</TimeZone></component></settings>
 </unattend>`
@@ -48,7 +56,7 @@ func good(firmware string) *sealed {
 	s := &sealed{software: regf.NewRoot(), system: regf.NewRoot(), sam: regf.NewRoot(), encode: clean}
 	s.want = Expect{
 		Firmware: firmware, Server: true, CloudbaseInit: true, CloudbaseInitStart: "demand",
-		Account: "packer", CertificateSHA256: digest([]byte("the build's certificate")), Unattend: []byte(answers),
+		Account: "packer", Certificate: buildCertificate.Raw, Unattend: []byte(answers),
 	}
 	s.software.SetString(`Microsoft\Windows\CurrentVersion\Setup\State`, "ImageState", sealedState)
 	const version = `Microsoft\Windows NT\CurrentVersion`
@@ -78,18 +86,19 @@ func good(firmware string) *sealed {
 	s.Disk = disktest.Disk{
 		Firmware: firmware,
 		Windows: map[string][]byte{
-			"Windows/System32/drivers/viostor.sys":          []byte("MZ viostor"),
-			"Windows/System32/drivers/vioscsi.sys":          []byte("MZ vioscsi"),
-			"Windows/Setup/State/State.ini":                 utf16le("[State]\r\nImageState=\"" + sealedState + "\"\r\n"),
-			"Windows/Setup/Scripts/SetupComplete.cmd":       []byte("@call wintemplate-setupcomplete\r\n"),
-			"Windows/Panther/unattend.xml":                  []byte("\xef\xbb\xbf" + answers),
-			"Windows/Panther/diagerr.xml":                   []byte("<xml xmlns:z='x'>unattend <Password><Value>log</Value></Password></xml>"),
-			"Users/Administrator/NTUSER.DAT":                []byte("x"),
-			"ProgramData/Microsoft/x":                       []byte("x"),
-			cloudbase + "Python/Scripts/cloudbase-init.exe": []byte("MZ"),
-			cloudbase + "conf/cloudbase-init.conf":          []byte(conf),
-			cloudbase + "conf/cloudbase-init-unattend.conf": []byte(conf),
-			cloudbase + "log/cloudbase-init-unattend.log":   {},
+			"Windows/System32/drivers/viostor.sys":           []byte("MZ viostor"),
+			"Windows/System32/drivers/vioscsi.sys":           []byte("MZ vioscsi"),
+			"Windows/Setup/State/State.ini":                  utf16le("[State]\r\nImageState=\"" + sealedState + "\"\r\n"),
+			"Windows/Setup/Scripts/SetupComplete.cmd":        []byte("@call wintemplate-setupcomplete\r\n"),
+			"Windows/Panther/unattend.xml":                   []byte("\xef\xbb\xbf" + answers),
+			"Windows/Panther/diagerr.xml":                    []byte("<xml xmlns:z='x'>unattend <Password><Value>log</Value></Password></xml>"),
+			"Users/Administrator/NTUSER.DAT":                 []byte("x"),
+			"ProgramData/Microsoft/x":                        []byte("x"),
+			"ProgramData/Microsoft/Crypto/RSA/MachineKeys/f": []byte("another key"),
+			cloudbase + "Python/Scripts/cloudbase-init.exe":  []byte("MZ"),
+			cloudbase + "conf/cloudbase-init.conf":           []byte(conf),
+			cloudbase + "conf/cloudbase-init-unattend.conf":  []byte(conf),
+			cloudbase + "log/cloudbase-init-unattend.log":    {},
 		},
 	}
 	if firmware == UEFI {
@@ -113,9 +122,29 @@ func utf16le(s string) []byte {
 	return b
 }
 
-func digest(b []byte) string {
-	sum := sha256.Sum256(b)
-	return hex.EncodeToString(sum[:])
+// buildCertificate is the one that WinRM listened with.
+var buildCertificate = func() *x509.Certificate {
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		panic(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1)}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		panic(err)
+	}
+	leaf, err := x509.ParseCertificate(der)
+	if err != nil {
+		panic(err)
+	}
+	return leaf
+}()
+
+// keyFile is a key of CryptoAPI as far as the check reads it: the public half.
+func keyFile(c *x509.Certificate) string {
+	n := c.PublicKey.(*rsa.PublicKey).N.Bytes()
+	slices.Reverse(n)
+	return "\x02\x00\x00\x00 name RSA1" + string(n) + " the private half, encrypted"
 }
 
 // blob is a certificate in the registry.
@@ -176,7 +205,7 @@ func TestGoodDisks(t *testing.T) {
 			if r.Facts != want || r.Facts.VirtualSize < 100<<20 {
 				t.Errorf("facts %+v", r.Facts)
 			}
-			for _, id := range []string{"image", "partition-table", "windows-volume", "ntfs-clean", "windows-last", "windows-filled", "hive-software", "hive-system", "image-state", "boot-driver-viostor", "boot-driver-vioscsi", "cloudbase-init", "cloudbase-init-conf", "cloudbase-init-unattend-conf", "cloudbase-init-state", "answer-file-cached", "answer-file-stray", "autologon", "winrm-listener", "winrm-binding", "firewall-rule", "winrm-certificate", "build-account", "build-remote-token-filter", "build-build-folder", "build-winrm-service"} {
+			for _, id := range []string{"image", "partition-table", "windows-volume", "ntfs-clean", "windows-last", "windows-filled", "hive-software", "hive-system", "image-state", "boot-driver-viostor", "boot-driver-vioscsi", "cloudbase-init", "cloudbase-init-conf", "cloudbase-init-unattend-conf", "cloudbase-init-state", "answer-file-cached", "answer-file-stray", "autologon", "winrm-listener", "winrm-binding", "firewall-rule", "winrm-certificate", "winrm-private-key", "build-winrm-timeout", "build-winrm-shells", "build-account", "build-remote-token-filter", "build-build-folder", "build-winrm-service"} {
 				if !slices.ContainsFunc(r.Findings, func(f Finding) bool { return f.ID == id && f.Severity == handoff.OK }) {
 					t.Errorf("no finding %s", id)
 				}
@@ -248,6 +277,14 @@ func TestEachCheckFindsItsFault(t *testing.T) {
 		{"no cached answer file", UEFI, remove("Windows/Panther/unattend.xml"), "answer-file-cached", handoff.Fail, "is not there"},
 		{"a password in the cached answer file", UEFI, file("Windows/Panther/unattend.xml", secretAnswer), "answer-file-cached", handoff.Fail, "AutoLogon"},
 		{"another cached answer file", UEFI, file("Windows/Panther/unattend.xml", strings.ReplaceAll(answers, "UTC", "Tokyo Standard Time")), "answer-file-cached", handoff.Fail, "TimeZone=UTC"},
+		{"an answer file that is not ours", UEFI, func(s *sealed) {
+			s.want.Unattend = nil
+			s.Windows["Windows/Panther/unattend.xml"] = []byte(strings.ReplaceAll(answers, "PersistAllDeviceInstalls>true", "PersistAllDeviceInstalls>false"))
+		}, "answer-file-cached", handoff.Fail, "drivers of both disk buses"},
+		{"an answer file without cloudbase-init", UEFI, func(s *sealed) {
+			s.want.Unattend = nil
+			s.Windows["Windows/Panther/unattend.xml"] = []byte(strings.ReplaceAll(answers, "cloudbase-init-unattend.conf", "x.conf"))
+		}, "answer-file-cached", handoff.Fail, "run cloudbase-init"},
 		{"sysprep's own answer file", UEFI, file("Windows/System32/Sysprep/unattend.xml", answers), "answer-file-stray", handoff.Fail, "without a password"},
 		{"an answer file in the root", UEFI, file("Autounattend.xml", secretAnswer), "answer-file-stray", handoff.Fail, "AutoLogon"},
 		{"a copy in Panther", UEFI, file("Windows/Panther/old.xml", secretAnswer), "answer-file-stray", handoff.Fail, "AutoLogon"},
@@ -278,8 +315,16 @@ func TestEachCheckFindsItsFault(t *testing.T) {
 			s.system.SetString(servicesPath+`SharedAccess\Parameters\FirewallPolicy\FirewallRules`, "wintemplate-winrm", "v2.30|Action=Allow|Active=TRUE|Dir=In|Protocol=6|LPort=5986|")
 		}, "firewall-rule", handoff.Fail, "LPort=5986"},
 		{"the certificate", UEFI, func(s *sealed) {
-			s.software.Create(`Microsoft\SystemCertificates\MY\Certificates\BB`).Set(regf.BinaryValue("Blob", blob("the build's certificate")))
+			s.software.Create(`Microsoft\SystemCertificates\MY\Certificates\BB`).Set(regf.BinaryValue("Blob", blob(string(buildCertificate.Raw))))
 		}, "winrm-certificate", handoff.Fail, "the build's certificate"},
+		{"the certificate's key", UEFI, file("ProgramData/Microsoft/Crypto/RSA/MachineKeys/aa_1", keyFile(buildCertificate)), "winrm-private-key", handoff.Fail, `MachineKeys\aa_1`},
+		{"the certificate's key in CNG's folder", UEFI, file("ProgramData/Microsoft/Crypto/Keys/bb_1", "RSA1"+string(buildCertificate.PublicKey.(*rsa.PublicKey).N.Bytes())), "winrm-private-key", handoff.Fail, `Keys\bb_1`},
+		{"a quota of WinRM", UEFI, func(s *sealed) {
+			s.software.SetDWord(`Microsoft\Windows\CurrentVersion\WSMAN`, "maxTimeoutms", 1800000)
+		}, "build-winrm-timeout", handoff.Fail, "1800000"},
+		{"a shell's quota", UEFI, func(s *sealed) {
+			s.software.SetDWord(`Microsoft\Windows\CurrentVersion\WSMAN\WinRS\CustomRemoteShell`, "MaxMemoryPerShellMB", 2048)
+		}, "build-winrm-shell-memory", handoff.Fail, "2048"},
 		{"the account", UEFI, func(s *sealed) { s.sam.Create(`SAM\Domains\Account\Users\Names\packer`) }, "build-account", handoff.Fail, "is there"},
 		{"the account's profile", UEFI, file("Users/packer/NTUSER.DAT", "x"), "build-account", handoff.Fail, "profile"},
 		{"the token policy", UEFI, func(s *sealed) {
@@ -400,5 +445,36 @@ func TestNotADisk(t *testing.T) {
 	cancel()
 	if _, err := Check(ctx, base, Expect{Firmware: UEFI}); err == nil {
 		t.Error("a cancelled check gave a report")
+	}
+}
+
+// TestMarksAreInEveryAnswerFile: what the check tells ours by is in what is
+// really written, for every product.
+func TestMarksAreInEveryAnswerFile(t *testing.T) {
+	for _, c := range []struct {
+		build int
+		kind  string
+	}{{14393, "Server"}, {17763, "Server Core"}, {20348, "Server"}, {26100, "Server"}, {19045, "Client"}, {26100, "Client"}} {
+		product, err := windows.ProductOf(c.build, c.kind)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a := answerfile.SysprepAnswers{Product: product, Language: "ko-KR", CloudbaseInit: true}
+		if !product.Server {
+			a.Account = "clouduser"
+		}
+		xml, err := answerfile.Unattend(a)
+		if err != nil {
+			t.Fatal(err)
+		}
+		settings, err := settingsOf(xml)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range marks {
+			if m.when(Expect{Server: product.Server, CloudbaseInit: true}) && !slices.ContainsFunc(settings, m.in) {
+				t.Errorf("%s: the answer file does not %s", product.Name, m.does)
+			}
+		}
 	}
 }

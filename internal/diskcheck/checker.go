@@ -18,8 +18,11 @@ type checker struct {
 	ctx    context.Context
 	want   Expect
 	report *Report
-	disk   *image
-	table  *table
+	path   string // of the image
+	// fileSize of the image, in bytes.
+	fileSize int64
+	disk     *image
+	table    *table
 
 	windows  *ntfs.Volume // drive C:
 	home     partition    // that it lies on
@@ -63,7 +66,7 @@ func (c *checker) run() error {
 	c.openHives()
 	for _, check := range []func(){
 		c.checkImageState, c.checkBootDrivers, c.checkCloudbaseInit, c.checkAnswerFiles, c.checkAutologon,
-		c.checkWinRM, c.checkAccount, c.checkSettings, c.collectFacts,
+		c.checkWinRM, c.checkAccount, c.checkSettings, c.checkRemnants, c.collectFacts,
 	} {
 		check()
 		if err := c.ctx.Err(); err != nil {

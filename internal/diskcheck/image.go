@@ -1,14 +1,18 @@
 package diskcheck
 
 import (
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"sync"
 
+	qcow "github.com/lima-vm/go-qcow2reader/image"
 	"github.com/lima-vm/go-qcow2reader/image/qcow2"
 	"github.com/lima-vm/go-qcow2reader/image/raw"
+
+	"github.com/wintemplate/packer-plugin-wintemplate/internal/diskcheck/remnant"
 )
 
 // image is a disk as a machine sees it.
@@ -18,6 +22,8 @@ type image struct {
 	format string // qcow2 or raw
 	// marks are what the header says against the image: dirty, corrupt.
 	marks []string
+	// data is the image without the cache, for reading it from end to end.
+	data  extents
 	close func() error
 }
 
@@ -109,8 +115,47 @@ func checkQcow2(h []byte) (marks []string, virtual int64, err error) {
 	return marks, int64(size), nil
 }
 
-func newImage(r io.ReaderAt, size int64, format string, marks []string, closer func() error) *image {
-	return &image{ReaderAt: &blocks{r: r, size: size, cached: map[int64][]byte{}}, size: size, format: format, marks: marks, close: closer}
+// extents is a disk that knows which of its bytes are there.
+type extents interface {
+	io.ReaderAt
+	Extent(start, length int64) (qcow.Extent, error)
+}
+
+// allocated lists what is stored of the disk, in order, and its sum.
+func (i *image) allocated(ctx context.Context) (list []remnant.Extent, total int64, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("the tables of the disk image cannot be read: %v", r)
+		}
+	}()
+	for at := int64(0); at < i.size; {
+		if err := ctx.Err(); err != nil {
+			return nil, 0, err
+		}
+		e, err := i.data.Extent(at, i.size-at)
+		if err != nil {
+			return nil, 0, err
+		}
+		if e.Start != at || e.Length <= 0 {
+			return nil, 0, fmt.Errorf("the tables of the disk image name %d bytes at %d, expected %d", e.Length, e.Start, at)
+		}
+		length := min(e.Length, i.size-at)
+		at += length
+		if !e.Allocated || e.Zero {
+			continue
+		}
+		total += length
+		if n := len(list); n > 0 && list[n-1].Start+list[n-1].Length == e.Start {
+			list[n-1].Length += length
+			continue
+		}
+		list = append(list, remnant.Extent{Start: e.Start, Length: length})
+	}
+	return list, total, nil
+}
+
+func newImage(r extents, size int64, format string, marks []string, closer func() error) *image {
+	return &image{ReaderAt: &blocks{r: r, size: size, cached: map[int64][]byte{}}, data: r, size: size, format: format, marks: marks, close: closer}
 }
 
 const (

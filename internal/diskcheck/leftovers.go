@@ -1,9 +1,6 @@
 package diskcheck
 
 import (
-	"crypto/sha256"
-	"encoding/binary"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -17,7 +14,6 @@ const (
 	wsmanKey    = `HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion\WSMAN`
 	firewallKey = `HKLM\SYSTEM\CurrentControlSet\Services\SharedAccess\Parameters\FirewallPolicy\FirewallRules`
 	sslKey      = `HKLM\SYSTEM\CurrentControlSet\Services\HTTP\Parameters\SslBindingInfo`
-	storeKey    = `HKLM\SOFTWARE\Microsoft\SystemCertificates\MY\Certificates`
 	namesKey    = `SAM\Domains\Account\Users\Names\`
 )
 
@@ -28,6 +24,7 @@ func (c *checker) checkWinRM() {
 	c.checkBindings()
 	c.checkFirewall()
 	c.checkCertificate()
+	c.checkPrivateKey()
 }
 
 func (c *checker) checkListeners() {
@@ -101,48 +98,6 @@ func (c *checker) checkFirewall() {
 	c.ok(id, firewallKey, "no rule opens port 5986")
 }
 
-// checkCertificate looks for the build's certificate in the machine's store.
-func (c *checker) checkCertificate() {
-	const id = "winrm-certificate"
-	if c.want.CertificateSHA256 == "" {
-		return
-	}
-	subs, err := c.subkeys(storeKey)
-	if err != nil {
-		c.unknown(id, storeKey, err)
-		return
-	}
-	for _, k := range subs {
-		v, err := k.Value("Blob")
-		if err != nil {
-			c.missing(id, storeKey+`\`+k.Name(), err, "the store is damaged")
-			return
-		}
-		sum := sha256.Sum256(certificate(v.Data))
-		if strings.EqualFold(hex.EncodeToString(sum[:]), c.want.CertificateSHA256) {
-			c.fail(id, storeKey+`\`+k.Name(), "the build's certificate", "the seal must delete it with its private key")
-			return
-		}
-	}
-	c.ok(id, storeKey, "the build's certificate is not there")
-}
-
-// certificate finds the DER in a certificate's registry blob: properties of
-// id, 1, length and data, of which 32 is the certificate itself.
-func certificate(b []byte) []byte {
-	for len(b) >= 12 {
-		id, n := binary.LittleEndian.Uint32(b), binary.LittleEndian.Uint32(b[8:])
-		if uint64(n) > uint64(len(b)-12) {
-			return nil
-		}
-		if id == 32 {
-			return b[12 : 12+n]
-		}
-		b = b[12+n:]
-	}
-	return nil
-}
-
 // subkeys lists a key's children; a key that is not there has none.
 func (c *checker) subkeys(path string) ([]*hive.Key, error) {
 	k, err := c.key(path)
@@ -197,8 +152,7 @@ func (c *checker) checkSettings() {
 		case answerfile.FirewallRule, answerfile.Listener, answerfile.Certificate:
 			// checkWinRM looks at these more closely.
 		case answerfile.WSManItem:
-			// Quotas of a service that does not listen; where the registry
-			// keeps them is not documented.
+			c.checkWSMan(s)
 		default:
 			c.unknown("build-"+s.ID, s.Name, fmt.Errorf("the check knows no settings of the kind %s", s.Kind))
 		}

@@ -67,8 +67,11 @@ type Image struct {
 type Severity string
 
 // Unknown is a check that could not be made; it never passes for a good one.
+// Warning is what a user should know of, in a template that is good all the
+// same.
 const (
 	OK      Severity = "ok"
+	Warning Severity = "warning"
 	Unknown Severity = "unknown"
 	Fail    Severity = "fail"
 )

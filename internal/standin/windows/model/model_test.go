@@ -18,13 +18,21 @@ import (
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/guest"
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/standin/windows/model/disktest"
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/standin/winrm/pyvenv"
+	catalogue "github.com/wintemplate/packer-plugin-wintemplate/internal/windows"
 )
 
-const sealAnswers = `<?xml version="1.0" encoding="utf-8"?>
-<unattend xmlns="urn:schemas-microsoft-com:unattend">
-  <settings pass="generalize"><component name="Microsoft-Windows-PnpSysprep"><PersistAllDeviceInstalls>true</PersistAllDeviceInstalls></component></settings>
-  <settings pass="oobeSystem"><component name="Microsoft-Windows-Shell-Setup"><TimeZone>UTC</TimeZone></component></settings>
-</unattend>`
+// sealAnswers is what the plugin gives to sysprep.
+var sealAnswers = func() string {
+	product, err := catalogue.ProductOf(20348, "Server")
+	if err != nil {
+		panic(err)
+	}
+	xml, err := answerfile.Unattend(answerfile.SysprepAnswers{Product: product, Language: "en-US", CloudbaseInit: true})
+	if err != nil {
+		panic(err)
+	}
+	return string(xml)
+}()
 
 func reverts() []guest.Revert {
 	var list []guest.Revert
@@ -163,7 +171,7 @@ func checkDisk(t *testing.T, w *world) *diskcheck.Report {
 		System: map[string][]byte{"EFI/Boot/bootx64.efi": loader, "EFI/Microsoft/Boot/bootmgfw.efi": loader, "EFI/Microsoft/Boot/BCD": loader},
 	}
 	r, err := diskcheck.Check(context.Background(), disk.Raw(t, t.TempDir()), diskcheck.Expect{
-		Firmware: "uefi", Server: true, CloudbaseInit: true, CloudbaseInitStart: "demand", CertificateSHA256: sum(w.der), Unattend: []byte(sealAnswers),
+		Firmware: "uefi", Server: true, CloudbaseInit: true, CloudbaseInitStart: "demand", Certificate: w.der, Unattend: []byte(sealAnswers),
 		BuildProxy: true,
 	})
 	if err != nil {

@@ -46,12 +46,12 @@ func (m *Model) importPFX(pfx []byte, password string) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("import the PFX: %w", err)
 	}
-	der, err := x509.MarshalPKCS8PrivateKey(key)
+	container := digest(certificate.Raw)[:32] + "_8b7d1d2e-0000-4000-8000-000000000001"
+	file, err := keyFile(key, container)
 	if err != nil {
 		return nil, err
 	}
-	container := digest(certificate.Raw)[:32] + "_8b7d1d2e-0000-4000-8000-000000000001"
-	if err := m.disk.write(machineKeys+`\`+container, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})); err != nil {
+	if err := m.disk.write(machineKeys+`\`+container, file); err != nil {
 		return nil, err
 	}
 	m.software.Create(machineStoreKey + `\` + thumbprint(certificate.Raw)).Set(regf.BinaryValue("Blob", certificateBlob(certificate.Raw, container)))
@@ -216,11 +216,7 @@ func (m *Model) openWinRM() error {
 	if err != nil {
 		return fmt.Errorf("private key of WinRM's certificate: %w", err)
 	}
-	p, _ := pem.Decode(b)
-	if p == nil {
-		return errors.New("private key of WinRM's certificate: not a key")
-	}
-	key, err := x509.ParsePKCS8PrivateKey(p.Bytes)
+	key, err := readKeyFile(b)
 	if err != nil {
 		return fmt.Errorf("private key of WinRM's certificate: %w", err)
 	}

@@ -2,7 +2,6 @@ package standintest
 
 import (
 	"context"
-	"encoding/hex"
 	"testing"
 	"time"
 
@@ -54,7 +53,8 @@ func TestWindows11(t *testing.T) {
 		a.Account, p.Client = "user", true
 	})
 	report, err := diskcheck.Check(ctx, spec.Disk, diskcheck.Expect{
-		Firmware: "uefi", Account: buildAccount, CertificateSHA256: hex.EncodeToString(answers.Pin[:]), Unattend: unattend,
+		Firmware: "uefi", Account: buildAccount, Certificate: answers.Certificate, Unattend: unattend,
+		Secrets: []string{answers.Password, "pfx-password"},
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -75,7 +75,8 @@ type AnswerDisc struct {
 	// Files are what the disc holds.
 	Files               []media.DiscFile
 	User, Password      string
-	Pin                 [32]byte // of the WinRM certificate
+	Certificate         []byte   // DER of the WinRM certificate
+	Pin                 [32]byte // its SHA-256
 	Manifest            handoff.DiscManifest
 	ManifestSHA256      string
 	Answers             answerfile.Answers
@@ -140,7 +141,7 @@ func (d *AnswerDisc) write(t testing.TB, set *discs.Set, o AnswerOptions) {
 	parameters, err := answerfile.NewBootstrapParameters(d.Answers, "standin-test")
 	check(t, err)
 	pfx, leaf := certificate(t, "pfx-password")
-	d.Pin = sha256.Sum256(leaf.Raw)
+	d.Certificate, d.Pin = leaf.Raw, sha256.Sum256(leaf.Raw)
 	parameters.Certificate = answerfile.BootstrapCertificate{
 		Path: answerfile.CertificatePath, Password: "pfx-password", SHA256: hex.EncodeToString(d.Pin[:]),
 	}

@@ -3,6 +3,7 @@ package standintest
 import (
 	"context"
 	"encoding/hex"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -76,6 +77,24 @@ func removeRecovery(ctx context.Context, t *testing.T, vm *VM, d *AnswerDisc) {
 	}
 }
 
+// wantRemnants looks at the disk of a machine that is not sealed yet: the search
+// that finds nothing later finds the answer file's password now.
+func wantRemnants(ctx context.Context, t *testing.T, disk string, answers *AnswerDisc) {
+	t.Helper()
+	now := filepath.Join(t.TempDir(), "now.qcow2")
+	run(t, "qemu-utils", "qemu-img", "convert", "-U", "-O", "qcow2", disk, now)
+	report, err := diskcheck.Check(ctx, now, diskcheck.Expect{Firmware: "uefi", Secrets: []string{answers.Password}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, w := range report.Warnings() {
+		t.Logf("before the seal: %s %s", w.Object, w.Found)
+	}
+	if len(report.Warnings()) == 0 {
+		t.Error("before the seal the password is on the disk, and is not found there")
+	}
+}
+
 // TestSeal builds a template: restart in the middle, the recovery partition
 // away, cloudbase-init, seal, disk check, and clones that go through specialize:
 // on another bus, and with a cloudbase-init that fails.
@@ -100,21 +119,28 @@ func TestSeal(t *testing.T) {
 	if err != nil || !verified.OK {
 		t.Errorf("drivers: %+v, %v", verified, err)
 	}
+	wantRemnants(ctx, t, spec.Disk, answers)
 	removeRecovery(ctx, t, vm, answers)
 	installCloudbaseInit(ctx, t, session, answers)
 	unattend := seal(ctx, t, vm, answers, func(a *answerfile.SysprepAnswers, p *guest.SealParameters) {
 		a.CloudbaseInit, p.CloudbaseInit = true, true
 		p.SetupComplete, p.SetupCompleteScript = cloudbase.SetupComplete(true), cloudbase.SetupCompleteScript()
 	})
+	if strings.Contains(vm.Console(), "is not trimmed") || !strings.Contains(vm.Log(), "trimmed ") {
+		t.Error("drive C: was not trimmed")
+	}
 	report, err := diskcheck.Check(ctx, spec.Disk, diskcheck.Expect{
-		Firmware: "uefi", Server: true, CertificateSHA256: hex.EncodeToString(answers.Pin[:]), Unattend: unattend,
-		CloudbaseInit: true, CloudbaseInitStart: "demand",
+		Firmware: "uefi", Server: true, Certificate: answers.Certificate, Unattend: unattend,
+		CloudbaseInit: true, CloudbaseInitStart: "demand", Secrets: []string{answers.Password, "pfx-password"},
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := report.Err(); err != nil {
 		t.Errorf("disk check: %v", err)
+	}
+	for _, w := range report.Warnings() {
+		t.Errorf("disk check: %+v", w)
 	}
 	t.Run("a clone on another bus", func(t *testing.T) {
 		clone := Start(t, Spec{Disk: Overlay(t, spec.Disk), Bus: "virtio-scsi"})
