@@ -809,3 +809,24 @@ func TestChecksumNamesItsField(t *testing.T) {
 		}
 	}
 }
+
+// TestLinkedISO: QEMU reads the file behind a symbolic link, so its folders are
+// those that count.
+func TestLinkedISO(t *testing.T) {
+	b := newBench(t, nil)
+	link := filepath.Join(t.TempDir(), "windows.iso")
+	if err := os.Symlink(b.iso, link); err != nil {
+		t.Fatal(err)
+	}
+	b.builder.config.ISOUrls = []string{link}
+	if _, err := b.build(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	real, err := filepath.EvalSymlinks(b.iso)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(b.xml, `<source file="`+real+`"`) || strings.Contains(b.xml, link) {
+		t.Errorf("the machine does not name %s:\n%s", real, b.xml)
+	}
+}

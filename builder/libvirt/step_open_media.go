@@ -102,10 +102,7 @@ func (c *Config) localFiles() (found files, complete bool, err error) {
 			complete = false
 			return ""
 		}
-		path, err := filepath.Abs(localPath(source))
-		if err == nil {
-			err = checkRegular(path)
-		}
+		path, err := realFile(localPath(source))
 		if err != nil {
 			problems = append(problems, fmt.Errorf("%s: %w", field, err))
 			return ""
@@ -134,6 +131,20 @@ func (c *Config) localISO(local func(field, source string) string) string {
 		}
 	}
 	return local("iso_urls", "http://")
+}
+
+// realFile is the absolute path of a file, with its symbolic links followed:
+// QEMU's user must be able to enter the folders behind them, and AppArmor knows
+// no others.
+func realFile(path string) (string, error) {
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return "", err
+	}
+	if err := checkRegular(abs); err != nil {
+		return abs, err
+	}
+	return filepath.EvalSymlinks(abs)
 }
 
 func checkRegular(path string) error {

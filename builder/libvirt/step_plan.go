@@ -143,14 +143,11 @@ func (s *stepPlan) files(bag multistep.StateBag) (files, error) {
 		if !ok {
 			path = localPath(source)
 		}
-		abs, err := filepath.Abs(path)
-		if err == nil {
-			err = checkRegular(abs)
-		}
+		real, err := realFile(path)
 		if err != nil {
 			problems = append(problems, fmt.Errorf("%s: %w", field, err))
 		}
-		return abs
+		return real
 	}
 	out.ISO = pick("iso_url", isoKey, s.config.ISOUrls[0])
 	out.Drivers = pick("drivers_iso_url", driversKey, s.config.DriversISOURL)

@@ -76,7 +76,7 @@ func (s *stepPreflight) checkName(ctx context.Context, host surveyor) error {
 		return err
 	}
 	if slices.Contains(names, s.config.VMName) {
-		return fmt.Errorf("vm_name: a domain %q is on %s already; choose another name, or remove it with: virsh -c %s destroy %s; virsh -c %s undefine --nvram %s",
+		return fmt.Errorf("vm_name: a domain %q is on %s already; choose another name or, if no other build is using it, remove it with: virsh -c %s destroy %s; virsh -c %s undefine --nvram %s",
 			s.config.VMName, s.config.LibvirtURI, s.config.LibvirtURI, s.config.VMName, s.config.LibvirtURI, s.config.VMName)
 	}
 	return nil

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
@@ -145,7 +146,12 @@ func download(ctx context.Context, track tracker, host exporter, v libvirtapi.Vo
 	if fetchErr := <-fetched; fetchErr != nil {
 		err = fetchErr
 	}
-	if err := errors.Join(err, f.Close()); err != nil {
+	err = errors.Join(err, f.Close())
+	var file *fs.PathError
+	switch {
+	case errors.As(err, &file): // the file could not be written, whatever the download says of it
+		return 0, "", fmt.Errorf("output_directory: %w", file)
+	case err != nil:
 		return 0, "", fmt.Errorf("download of %s: %w", v.Name, err)
 	}
 	return n, hex.EncodeToString(digest.Sum(nil)), nil

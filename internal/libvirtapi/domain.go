@@ -93,7 +93,7 @@ func (c *Conn) DefineDomain(ctx context.Context, xml string) (Domain, error) {
 		if _, err := c.LookupDomain(ctx, name); err == nil {
 			return &Error{
 				Op: "define domain", Object: name, Message: "a domain of this name is there already", Kind: ErrExists,
-				Remedy: "choose another name, or remove it: virsh undefine --nvram " + name,
+				Remedy: "choose another name or, if nobody is using it, remove it: virsh undefine --nvram " + name,
 			}
 		}
 		if uuid == "" {
