@@ -122,6 +122,7 @@ func (m *Model) heal() {
 func (m *Model) firstConditions() {
 	if _, set := m.software.Number(standinKey, setName); !set && m.imageState() == stateComplete {
 		m.setConditions(m.host.Faults().Conditions)
+		m.encryptByItself()
 	}
 }
 

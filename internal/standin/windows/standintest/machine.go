@@ -23,6 +23,8 @@ type Spec struct {
 	Disk     string   // qcow2, see NewDisk
 	Bus      string   // "virtio-blk" (when empty), "virtio-scsi" or "sata"
 	CDs      []string // ISO files, or qcow2 overlays over one, on SATA
+	// CDsOnSCSI puts the CDs on virtio-scsi instead.
+	CDsOnSCSI bool
 	// ExtraSCSI adds a virtio-scsi controller without a disk.
 	ExtraSCSI bool
 	// LinkDown starts the network adapter without a cable, see VM.SetLink.
@@ -165,7 +167,7 @@ func (s Spec) arguments(dir string, port int) ([]string, error) {
 	default:
 		return nil, fmt.Errorf("bus %q", s.Bus)
 	}
-	if s.ExtraSCSI {
+	if s.ExtraSCSI || s.CDsOnSCSI {
 		args = append(args, "-device", "virtio-scsi-pci,id=extra")
 	}
 	for i, cd := range s.CDs {
@@ -173,9 +175,13 @@ func (s Spec) arguments(dir string, port int) ([]string, error) {
 		if filepath.Ext(cd) == ".qcow2" {
 			format = "qcow2"
 		}
+		at := fmt.Sprintf("ide-cd,drive=cd%d,bus=ide.%d,bootindex=%d", i, i, 2+i)
+		if s.CDsOnSCSI {
+			at = fmt.Sprintf("scsi-cd,drive=cd%d,bootindex=%d", i, 2+i)
+		}
 		args = append(args,
 			"-drive", fmt.Sprintf("if=none,id=cd%d,media=cdrom,format=%s,readonly=on,file=%s", i, format, cd),
-			"-device", fmt.Sprintf("ide-cd,drive=cd%d,bus=ide.%d,bootindex=%d", i, i, 2+i))
+			"-device", at)
 	}
 	if s.Firmware == "bios" {
 		return args, nil

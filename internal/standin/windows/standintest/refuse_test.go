@@ -43,16 +43,18 @@ func TestRefusals(t *testing.T) {
 		answers AnswerOptions
 		screen  string
 		says    string
+		scsi    bool // the CDs' controller
 	}{
-		"no driver for the disk": {AnswerOptions{NoDrivers: true}, "media-driver", "no disk"},
+		"no driver for the disk": {AnswerOptions{NoDrivers: true}, "media-driver", "no disk", false},
+		"discs on virtio-scsi":   {AnswerOptions{}, "media-driver", "use SATA", true},
 		"unknown element": {AnswerOptions{Autounattend: func(xml []byte) []byte {
 			return bytes.Replace(xml, []byte("<ComputerName>"), []byte("<Nonsense></Nonsense><ComputerName>"), 1)
-		}}, "unattend-parse", "specialize"},
+		}}, "unattend-parse", "specialize", false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c.answers.Firmware = "bios"
 			answers := MakeAnswerDisc(t, set, c.answers)
-			vm := Start(t, Spec{Firmware: "bios", Disk: NewDisk(t, 10), CDs: []string{install, answers.Path}})
+			vm := Start(t, Spec{Firmware: "bios", Disk: NewDisk(t, 10), CDs: []string{install, answers.Path}, CDsOnSCSI: c.scsi})
 			line := vm.WaitScreen(t, c.screen, 2*time.Minute)
 			if !strings.Contains(line, c.says) {
 				t.Errorf("screen %s does not say %q", line, c.says)
