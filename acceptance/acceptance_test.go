@@ -91,6 +91,7 @@ var allMedia = []media{
 	{"WS2022", discs.Options{}},
 	{"WS2022KO", discs.Options{Language: "ko-KR"}},
 	{"WS2025KO", discs.Options{Product: discs.Server2025, Language: "ko-KR"}},
+	{"W11", discs.Options{Product: discs.Windows11}},
 	{"SYSPREPFAILS", discs.Options{Faults: windows.Faults{SysprepErrors: []string{
 		"2026-01-05 10:00:00, Error                 SYSPRP Package Microsoft.MicrosoftEdge.Stable_120.0.2210.61_neutral__8wekyb3d8bbwe was installed for a user, but not provisioned for all users. This package will not function properly in the sysprep image.",
 		"2026-01-05 10:00:00, Error                 SYSPRP Failed to remove apps for the current user: 0x80073cf2.",

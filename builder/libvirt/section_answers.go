@@ -63,7 +63,7 @@ type WindowsConfig struct {
 	// printer sharing.
 	FirewallGroups []string `mapstructure:"firewall_groups"`
 	// The proxy through which Windows reaches the Internet, from the first logon
-	// on. It stays in the template.
+	// on. The seal takes it out again, unless the block says otherwise.
 	Proxy *Proxy `mapstructure:"proxy"`
 	// Switch off what Setup of Windows 11 demands of the machine: TPM 2.0,
 	// Secure Boot, memory, processor and disk (`HKLM\SYSTEM\Setup\LabConfig`),
