@@ -87,10 +87,14 @@ func TestFirmwareBoots(t *testing.T) {
 				{"OVMF", path, "raw", "PROMPT"},
 				{"OVMF", quiet, "qcow2", "NOPROMPT"},
 				{"OVMF", patched, "qcow2", "NOPROMPT"},
-				{"OVMF", rebuilt, "raw", "NOPROMPT"},
-				{"SeaBIOS", path, "raw", "BIOS"},
 				{"SeaBIOS", patched, "qcow2", "BIOS"},
-				{"SeaBIOS", rebuilt, "raw", "BIOS"},
+			}
+			if name == "as Microsoft's" { // whatever was there before, one writer writes anew
+				cases = append(cases, []struct{ firmware, disc, format, want string }{
+					{"OVMF", rebuilt, "raw", "NOPROMPT"},
+					{"SeaBIOS", rebuilt, "raw", "BIOS"},
+					{"SeaBIOS", path, "raw", "BIOS"},
+				}...)
 			}
 			for _, c := range cases {
 				if got := boots(t, c.firmware, c.disc, c.format); got != c.want {
