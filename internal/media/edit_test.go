@@ -198,6 +198,50 @@ func TestPlanIsDeterministic(t *testing.T) {
 	}
 }
 
+// TestDigestNamesTheResult plans a whole patch in another order each time, and
+// then one that differs in a byte, and one over another disc.
+func TestDigestNamesTheResult(t *testing.T) {
+	spec := mediatest.Spec(mediatest.Server2022Eval())
+	digest := func(path, autounattend string) string {
+		t.Helper()
+		edit := open(t, path).Edit()
+		for p, c := range additions() { // a map: in no order at all
+			if p == "Autounattend.xml" {
+				c = autounattend
+			}
+			if err := edit.AddFile(p, strings.NewReader(c)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := edit.NoPromptUEFI(); err != nil {
+			t.Fatal(err)
+		}
+		plan, err := edit.Plan(media.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		digest, err := plan.Digest()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return digest
+	}
+	path := mediatest.Build(t, spec)
+	first := digest(path, "<unattend/>")
+	for range 5 {
+		if again := digest(mediatest.Build(t, spec), "<unattend/>"); again != first {
+			t.Errorf("the same patch of the same disc has digests %s and %s", first, again)
+		}
+	}
+	if digest(path, "<unattend />") == first {
+		t.Error("another answer file has the same digest")
+	}
+	spec.Label = "SSS_X64FREE_KO-KR_DV9"
+	if digest(mediatest.Build(t, spec), "<unattend/>") == first {
+		t.Error("the patch of another disc has the same digest")
+	}
+}
+
 // TestSigners is about updated media, which hold boot images of two
 // authorities: a machine may trust only one of them.
 func TestSigners(t *testing.T) {

@@ -6,6 +6,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -14,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/media"
+	"github.com/wintemplate/packer-plugin-wintemplate/internal/media/httprange"
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/media/mediatest"
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/media/wim"
 )
@@ -304,8 +307,24 @@ func TestInspectReadsLittle(t *testing.T) {
 	if _, err := image.Inspect(); err != nil {
 		t.Fatal(err)
 	}
-	if r.bytes > 1<<20 {
-		t.Errorf("%d bytes in %d reads, at most 1 MiB is allowed", r.bytes, r.reads)
+	if r.bytes > 1_000_000 {
+		t.Errorf("%d bytes in %d reads, at most 1 MB is allowed", r.bytes, r.reads)
+	}
+
+	server := httptest.NewServer(http.FileServer(http.Dir(filepath.Dir(path))))
+	defer server.Close()
+	remote, err := httprange.Open(t.Context(), nil, server.URL+"/"+filepath.Base(path))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if image, err = media.Open(remote, remote.Size()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := image.Inspect(); err != nil {
+		t.Fatal(err)
+	}
+	if n, requests := remote.Transferred(); n == 0 || n > 1_000_000 {
+		t.Errorf("%d bytes transferred in %d requests, at most 1 MB is allowed", n, requests)
 	}
 }
 
