@@ -55,8 +55,10 @@ func TestNetworkPage(t *testing.T) {
 		commands []Command
 		page     bool
 	}{
-		{26100, "Client", nil, true}, {26100, "Client", bypass, false},
-		{19045, "Client", nil, false}, {26100, "Server", nil, false},
+		{26100, "Client", nil, true},
+		{26100, "Client", bypass, false},
+		{19045, "Client", nil, false},
+		{26100, "Server", nil, false},
 	} {
 		if screen := NetworkPage(c.build, c.kind, c.commands); (screen != nil) != c.page {
 			t.Errorf("%d %s: %v", c.build, c.kind, screen)
