@@ -53,6 +53,9 @@ type Volume struct {
 	// owners keeps, of every directory seen, its one place in the tree, by its
 	// sector: a directory at a second place is a loop.
 	owners map[uint32]owner
+	// counted are the directories whose lengths are in listed.
+	counted map[uint32]bool
+	listed  int64
 }
 
 type owner struct {
@@ -71,15 +74,21 @@ type record struct {
 }
 
 const (
-	maxDirectory   = 16 << 20
-	maxDirectories = 1 << 16
+	maxDirectory = 2 << 20
+	// maxNames bounds all directories together, in bytes: some 8,000 of a sector
+	// each, where virtio-win's disc has about a thousand. Directories that lie over
+	// one another would else make any number of names of a small disc.
+	maxNames = 16 << 20
+	// maxName is Rock Ridge's own limit, which its entries don't keep by themselves.
+	maxName        = 255
+	maxDirectories = 1 << 14
 	maxDepth       = 32
 )
 
 // Open reads the volume descriptors of the disc in r, size bytes long. The error
 // is ErrNotISO when there are none, a *TruncatedError when the disc is too short.
 func Open(r io.ReaderAt, size int64) (*Volume, error) {
-	v := &Volume{r: r, size: size, owners: map[uint32]owner{}}
+	v := &Volume{r: r, size: size, owners: map[uint32]owner{}, counted: map[uint32]bool{}}
 	var primary, supplementary []byte
 	for sector := int64(16); sector < 16+64; sector++ {
 		b := make([]byte, sectorSize)
@@ -153,11 +162,28 @@ func (v *Volume) directory(d record) ([]byte, error) {
 	if d.length > maxDirectory || int64(d.sector)*sectorSize+int64(d.length) > v.size {
 		return nil, malformed("a directory of %d bytes at sector %d of a disc of %d bytes", d.length, d.sector, v.size)
 	}
+	if err := v.count(d); err != nil {
+		return nil, err
+	}
 	b := make([]byte, d.length)
 	if n, err := v.r.ReadAt(b, int64(d.sector)*sectorSize); n < len(b) {
 		return nil, err
 	}
 	return b, nil
+}
+
+// count adds a directory to what all of them take.
+func (v *Volume) count(d record) error {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.counted[d.sector] {
+		return nil
+	}
+	if v.listed += int64(d.length); v.listed > maxNames {
+		return malformed("its directories have more than %d bytes together", maxNames)
+	}
+	v.counted[d.sector] = true
+	return nil
 }
 
 // list reads a directory's entries, without itself and its parent.
@@ -248,7 +274,7 @@ func withoutVersion(name string) string {
 // that continue them, SUSP 5.1 and RRIP 4.1.4.
 func (v *Volume) rockRidge(use []byte) (string, error) {
 	var name strings.Builder
-	for range 16 {
+	for range 4 {
 		var next []byte
 		for len(use) >= 4 {
 			length := int(use[2])
@@ -259,6 +285,9 @@ func (v *Volume) rockRidge(use []byte) (string, error) {
 			case "NM":
 				if length > 5 && e[4]&6 == 0 {
 					name.Write(e[5:])
+					if name.Len() > maxName {
+						return "", malformed("a Rock Ridge name of more than %d bytes", maxName)
+					}
 				}
 			case "CE":
 				if length >= 28 {
@@ -283,7 +312,7 @@ func (v *Volume) rockRidge(use []byte) (string, error) {
 
 func (v *Volume) continuation(sector, offset, length uint32) ([]byte, error) {
 	at := int64(sector)*sectorSize + int64(offset)
-	if length > 64<<10 || at+int64(length) > v.size {
+	if length > sectorSize || at+int64(length) > v.size {
 		return nil, malformed("Rock Ridge entries of %d bytes at sector %d", length, sector)
 	}
 	b := make([]byte, length)
