@@ -61,6 +61,9 @@ type world struct {
 	lines       chan libvirtapi.ConsoleLine
 	off         chan error
 	said        map[string][]string // what the guest says when something happens
+	// told is what the provisioners got, wanted what the disk check got.
+	told   handoff.Guest
+	wanted diskcheck.Expect
 }
 
 type fakeVolume struct {
@@ -389,7 +392,8 @@ func (w *world) Run(ctx context.Context, name string, _ packersdk.Ui, _ packersd
 		return err
 	}
 	text, _ := data.(map[string]any)[handoff.GuestKey].(string)
-	if _, err := handoff.ParseGuest(text); err != nil {
+	var err error
+	if w.told, err = handoff.ParseGuest(text); err != nil {
 		w.t.Errorf("provisioners get %q: %v", text, err)
 	}
 	w.says("provision")
@@ -462,6 +466,7 @@ func (w *world) effects() effects {
 			if err := w.does(ctx, "check"); err != nil {
 				return nil, err
 			}
+			w.wanted = want
 			if _, err := os.Stat(path); err != nil {
 				w.t.Error(err)
 			}
