@@ -151,6 +151,10 @@ var bootstrapChanges = []struct {
 	{`Set-NetConnectionProfile -NetworkCategory Private`, nil}, // of the build's network, which a clone does not have
 	{`Set-Item -Path "WSMan:\localhost\$Path"`, nil},           // Set-WSManValue itself
 	{`Import-PfxCertificate -FilePath $file -CertStoreLocation Cert:\LocalMachine\My`, []string{"winrm-certificate"}},
+	// Takes the logon back that the answer file has set, long before the seal.
+	{`Set-RegistryValue $key 'DefaultPassword' ('0'`, nil},
+	{`Remove-ItemProperty -LiteralPath $key -Name 'DefaultPassword'`, nil},
+	{`Set-RegistryValue $key 'AutoAdminLogon' '0'`, nil},
 	{`Set-WSManValue 'Service\Auth\Basic'`, []string{"winrm-basic"}},
 	{`Set-RegistryValue 'HKLM:\SOFTWARE\Microsoft\Windows\CurrentVersion\WSMAN\Service' 'auth_basic'`, []string{"winrm-basic"}},
 	{`Set-WSManValue $path $Quotas[$path]`, []string{"winrm-timeout", "winrm-shell-memory", "winrm-shell-processes", "winrm-shells"}},
