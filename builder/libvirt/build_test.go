@@ -830,3 +830,23 @@ func TestLinkedISO(t *testing.T) {
 		t.Errorf("the machine does not name %s:\n%s", real, b.xml)
 	}
 }
+
+// TestVerifiedISO: a local ISO whose checksum is verified is installed from
+// where it is, and is the one that was inspected in the first second.
+func TestVerifiedISO(t *testing.T) {
+	b := newBench(t, nil)
+	data, err := os.ReadFile(b.iso)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.builder.config.ISOChecksum = fmt.Sprintf("sha256:%x", sha256.Sum256(data))
+	if _, err := b.build(t.Context()); err != nil {
+		t.Fatalf("%v\n%s", err, b.ui)
+	}
+	if !strings.Contains(b.xml, `<source file="`+b.iso+`"`) {
+		t.Errorf("the machine does not name %s:\n%s", b.iso, b.xml)
+	}
+	if !strings.Contains(b.ui.String(), "Retrieving the Windows ISO") {
+		t.Errorf("the checksum was not verified:\n%s", b.ui)
+	}
+}
