@@ -205,7 +205,16 @@ func TestGoodDisks(t *testing.T) {
 			if r.Facts != want || r.Facts.VirtualSize < 100<<20 {
 				t.Errorf("facts %+v", r.Facts)
 			}
-			for _, id := range []string{"image", "partition-table", "windows-volume", "ntfs-clean", "windows-last", "windows-filled", "hive-software", "hive-system", "image-state", "boot-driver-viostor", "boot-driver-vioscsi", "cloudbase-init", "cloudbase-init-conf", "cloudbase-init-unattend-conf", "cloudbase-init-state", "answer-file-cached", "answer-file-stray", "autologon", "winrm-listener", "winrm-binding", "firewall-rule", "winrm-certificate", "winrm-private-key", "build-winrm-timeout", "build-winrm-shells", "build-account", "build-remote-token-filter", "build-build-folder", "build-winrm-service"} {
+			ids := IDs(s.want)
+			for _, f := range r.Findings {
+				if !slices.Contains(ids, f.ID) {
+					t.Errorf("%s is not among the ids that a check can have", f.ID)
+				}
+			}
+			for _, id := range ids {
+				if id == "hive-dirty" { // never good
+					continue
+				}
 				if !slices.ContainsFunc(r.Findings, func(f Finding) bool { return f.ID == id && f.Severity == handoff.OK }) {
 					t.Errorf("no finding %s", id)
 				}
@@ -352,6 +361,9 @@ func TestEachCheckFindsItsFault(t *testing.T) {
 			r := s.check(t)
 			hit := false
 			for _, f := range r.Bad() {
+				if !slices.Contains(IDs(s.want), f.ID) {
+					t.Errorf("%s is not among the ids that a check can have", f.ID)
+				}
 				if f.ID == c.id && f.Severity == c.severity && strings.Contains(f.Object+" "+f.Found, c.found) {
 					hit = true
 					if f.Remedy == "" {

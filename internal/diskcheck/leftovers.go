@@ -134,7 +134,7 @@ func (c *checker) checkAccount() {
 // the build has been reverted.
 func (c *checker) checkSettings() {
 	for _, s := range answerfile.BuildSettings() {
-		if !s.Applies(c.want.Server) || s.WithProxy && !c.want.BuildProxy {
+		if !judged(s, c.want) {
 			continue
 		}
 		switch s.Kind {
@@ -149,8 +149,6 @@ func (c *checker) checkSettings() {
 			c.checkFolder(s)
 		case answerfile.Service:
 			c.checkService(s)
-		case answerfile.FirewallRule, answerfile.Listener, answerfile.Certificate:
-			// checkWinRM looks at these more closely.
 		case answerfile.WSManItem:
 			c.checkWSMan(s)
 		default:

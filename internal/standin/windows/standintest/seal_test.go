@@ -129,10 +129,11 @@ func TestSeal(t *testing.T) {
 	if strings.Contains(vm.Console(), "is not trimmed") || !strings.Contains(vm.Log(), "trimmed ") {
 		t.Error("drive C: was not trimmed")
 	}
-	report, err := diskcheck.Check(ctx, spec.Disk, diskcheck.Expect{
+	want := diskcheck.Expect{
 		Firmware: "uefi", Server: true, Certificate: answers.Certificate, Unattend: unattend,
 		CloudbaseInit: true, CloudbaseInitStart: "demand", Secrets: []string{answers.Password, "pfx-password"},
-	})
+	}
+	report, err := diskcheck.Check(ctx, spec.Disk, want)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -142,6 +143,7 @@ func TestSeal(t *testing.T) {
 	for _, w := range report.Warnings() {
 		t.Errorf("disk check: %+v", w)
 	}
+	t.Run("each finding", func(t *testing.T) { testBroken(t, spec.Disk, want) })
 	t.Run("a clone on another bus", func(t *testing.T) {
 		clone := Start(t, Spec{Disk: Overlay(t, spec.Disk), Bus: "virtio-scsi"})
 		clone.WaitScreen(t, "oobe", 2*time.Minute)
