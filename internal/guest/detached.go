@@ -95,7 +95,7 @@ func (s *Session) await(parent context.Context, o Operation, id string, how Deta
 				s.report(fmt.Sprintf("%s: the guest does not answer; still waiting (%v)", o.Name, err))
 			}
 			last = err
-			if how.Silence > 0 && time.Now().Sub(since) >= how.Silence {
+			if how.Silence > 0 && time.Since(since) >= how.Silence {
 				s.report(fmt.Sprintf("%s: the guest has been silent for %s%s; it goes on by itself, and its power-off and its disk will tell how it ended", o.Name, how.Silence, comma(seen(stage))))
 				return Envelope{}, true, nil
 			}
@@ -125,7 +125,7 @@ func (s *Session) await(parent context.Context, o Operation, id string, how Deta
 				}
 			}
 		}
-		if err := s.pause(ctx, wait); err == nil {
+		if s.pause(ctx, s.rest(err, wait)) == nil {
 			wait = min(wait*3/2, 5*time.Second)
 		}
 	}

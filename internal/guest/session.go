@@ -138,10 +138,23 @@ func (s *Session) do(parent context.Context, o Operation, parameters json.RawMes
 			return Envelope{}, fmt.Errorf("%s: %w", o.Name, err)
 		}
 		last = err
-		if s.pause(ctx, wait()) != nil {
+		if s.pause(ctx, s.rest(err, wait())) != nil {
 			continue // the context has ended: the next attempt says how
 		}
 	}
+}
+
+// refusalRest is the pause after a refused logon. Only few may be tried in a
+// row, so they are spread over the time in which a restarted Windows may still
+// refuse a good password.
+const refusalRest = 15 * time.Second
+
+// rest is how long to wait after an error.
+func (s *Session) rest(err error, otherwise time.Duration) time.Duration {
+	if err != nil && s.refused(err) {
+		return max(refusalRest, otherwise)
+	}
+	return otherwise
 }
 
 // backoff gives 1 s, 2 s, 4 s, then 5 s for ever.

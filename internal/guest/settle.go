@@ -71,7 +71,7 @@ func (s *Session) waitReady(parent context.Context, settle Settle, notBoot strin
 			}
 			sight = fmt.Sprintf("Windows was ready %d of %d times in a row", good, settle.Successes)
 		}
-		_ = s.pause(ctx, settle.Interval) // when the context ends, the next look says how
+		_ = s.pause(ctx, s.rest(err, settle.Interval)) // when the context ends, the next look says how
 	}
 }
 

@@ -26,7 +26,7 @@ func (s *Session) late(operation string, deadline time.Duration, seen string, la
 	defer s.sight.mu.Unlock()
 	e := &DeadlineError{Operation: operation, Deadline: deadline, Seen: seen, Last: last}
 	if s.sight.operation != "" {
-		e.Answered, e.AnsweredAt, e.Ago = s.sight.operation, s.sight.at, time.Now().Sub(s.sight.at)
+		e.Answered, e.AnsweredAt, e.Ago = s.sight.operation, s.sight.at, time.Since(s.sight.at)
 	}
 	return e
 }

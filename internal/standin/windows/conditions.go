@@ -29,7 +29,7 @@ type Conditions struct {
 	// PendingReboot are reasons for a restart that one restart clears:
 	// servicing, windows-update, file-rename.
 	PendingReboot []string `json:"pending_reboot,omitempty"`
-	// RecurringReboot are reasons that come back at each start, as browser
+	// RecurringReboot are reasons that come with each start, as browser
 	// updaters' PendingFileRenameOperations do.
 	RecurringReboot []string `json:"recurring_reboot,omitempty"`
 	// ReservedStorage is in use (0x800f0975).

@@ -68,7 +68,6 @@ func (m *Model) setConditions(c windows.Conditions) {
 	m.startProcesses()
 	m.wantRestart(c.PendingReboot)
 	m.software.Create(standinKey).Set(regf.MultiStringValue(recurringName, c.RecurringReboot))
-	m.wantRestart(c.RecurringReboot)
 	if c.ReservedStorage {
 		m.software.SetDWord(reserveKey, "ActiveScenario", 3)
 	}
@@ -116,6 +115,7 @@ func (m *Model) heal() {
 	m.system.SetDWord(sysprepStatusKey, "CleanupState", 2)
 	m.system.SetDWord(sysprepStatusKey, "GeneralizationState", 7)
 	m.ends = nil
+	m.leaving = false // a restart that was put off is forgotten
 }
 
 // firstConditions are those that the medium was made with.

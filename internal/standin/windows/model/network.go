@@ -39,8 +39,12 @@ func (m *Model) network() category {
 }
 
 // meetNetwork is a network's first appearance: Public, unless the answer file
-// has said otherwise.
+// has said otherwise. One that is known keeps its category.
 func (m *Model) meetNetwork() {
+	if n, known := m.software.Number(networkListKey+`\Profiles\`+stableID("network"), "Category"); known {
+		m.private = category(n) == privateNetwork
+		return
+	}
 	n, _ := m.software.Number(firstNetworkKey, "Category")
 	m.private = category(n) == privateNetwork
 }

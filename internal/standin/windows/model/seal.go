@@ -224,6 +224,7 @@ func (m *Model) revert(s guest.Revert, p guest.SealParameters, before *answerfil
 			return fmt.Errorf(`%s\bootstrap.before.json is not there, so what %s was before the build is not known`, p.Folder, s.ID)
 		}
 		if s.Kind == "wsman-item" {
+			m.private = true // Set-NetConnectionProfile comes first
 			return m.setWSMan(s.Name, before.WSMan[s.Name])
 		}
 		if exit := m.setServiceStart(s.Name, uint32(before.WinRMStart), before.WinRMDelayed); exit != 0 {

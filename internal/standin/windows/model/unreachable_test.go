@@ -115,3 +115,18 @@ func TestNoLogonNoWinRM(t *testing.T) {
 		t.Errorf("logged on: %q; WinRM answers: %v", user, w.open)
 	}
 }
+
+// TestNetworkKeepsItsCategory: the policy of the first network makes it Private
+// once; that the seal takes the policy back makes no difference to a network
+// that is known, nor does a restart.
+func TestNetworkKeepsItsCategory(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.bootstrap()
+	w.restart()
+	w.software.Delete(firstNetworkKey)
+	w.restart()
+	if w.network() != privateNetwork {
+		t.Error("a restart has made the network Public")
+	}
+}

@@ -10,7 +10,6 @@ import (
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/diskcheck"
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/standin/windows"
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/standin/windows/discs"
-	"github.com/wintemplate/packer-plugin-wintemplate/internal/winrm"
 )
 
 // TestServer2025 goes the other way: Server 2025's Setup with its drivers in
@@ -50,9 +49,4 @@ func TestServer2025(t *testing.T) {
 	}
 	clone := Start(t, Spec{Firmware: "bios", Bus: "virtio-scsi", Disk: spec.Disk})
 	clone.WaitScreen(t, "0x7b", time.Minute)
-}
-
-// Client is a WinRM client for the guest.
-func (vm *VM) Client(d *AnswerDisc) *winrm.Client {
-	return winrm.New(winrm.Endpoint{Host: vm.Host, Port: vm.Port, User: d.User, Password: d.Password, Pin: d.Pin})
 }

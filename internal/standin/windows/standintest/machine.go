@@ -29,6 +29,9 @@ type Spec struct {
 	ExtraSCSI bool
 	// LinkDown starts the network adapter without a cable, see VM.SetLink.
 	LinkDown bool
+	// Address is where the host listens for the guest's WinRM; 127.0.0.1 and a
+	// free port when empty. One that the guest can reach, too, lets it pull files.
+	Address string
 	// CPU is QEMU's model; "max" when empty.
 	CPU string
 }
@@ -43,6 +46,8 @@ type VM struct {
 	ended   chan error
 	control *qmp
 	hand    *handClient
+	// loopback is a port of 127.0.0.1 that leads to the guest's 5986, too
+	loopback int
 }
 
 // NewDisk makes a blank qcow2 disk in the test's folder.
@@ -89,12 +94,18 @@ func Start(t testing.TB, s Spec) *VM {
 	if err != nil {
 		t.Fatal("qemu-system-x86_64 is not installed: apt-get install qemu-system-x86")
 	}
-	port, err := freePort()
+	if s.Address == "" {
+		s.Address = "127.0.0.1"
+	}
+	port, err := freePort(s.Address)
 	if err != nil {
 		t.Fatal(err)
 	}
-	vm := &VM{dir: t.TempDir(), Host: "127.0.0.1", Port: port, ended: make(chan error, 1)}
-	args, err := s.arguments(vm.dir, port)
+	vm := &VM{dir: t.TempDir(), Host: s.Address, Port: port, ended: make(chan error, 1)}
+	if vm.loopback, err = freePort("127.0.0.1"); err != nil {
+		t.Fatal(err)
+	}
+	args, err := s.arguments(vm.dir, port, vm.loopback)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -132,8 +143,8 @@ func Start(t testing.TB, s Spec) *VM {
 	return vm
 }
 
-func freePort() (int, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+func freePort(address string) (int, error) {
+	l, err := net.Listen("tcp", net.JoinHostPort(address, "0"))
 	if err != nil {
 		return 0, err
 	}
@@ -142,7 +153,7 @@ func freePort() (int, error) {
 }
 
 // arguments are QEMU's; the machine is like the one that the plugin defines.
-func (s Spec) arguments(dir string, port int) ([]string, error) {
+func (s Spec) arguments(dir string, port, loopback int) ([]string, error) {
 	cpu := s.CPU
 	if cpu == "" {
 		cpu = "max"
@@ -154,7 +165,7 @@ func (s Spec) arguments(dir string, port int) ([]string, error) {
 		"-chardev", "socket,id=com2,server=on,wait=off,path=" + filepath.Join(dir, handSocket) + ",logfile=" + filepath.Join(dir, "com2"),
 		"-serial", "chardev:com2",
 		"-qmp", "unix:" + filepath.Join(dir, "qmp") + ",server=on,wait=off",
-		"-netdev", fmt.Sprintf("user,id=lan,hostfwd=tcp:127.0.0.1:%d-:5986", port), "-device", "virtio-net-pci,netdev=lan,id=nic",
+		"-netdev", fmt.Sprintf("user,id=lan,hostfwd=tcp:%s:%d-:5986,hostfwd=tcp:127.0.0.1:%d-:5986", s.Address, port, loopback), "-device", "virtio-net-pci,netdev=lan,id=nic",
 		"-drive", "if=none,id=disk,format=qcow2,cache=unsafe,discard=unmap,file=" + s.Disk,
 	}
 	switch s.Bus {
@@ -292,6 +303,14 @@ func (vm *VM) Stop() {
 func (vm *VM) SetLink(t testing.TB, up bool) {
 	t.Helper()
 	vm.command(t, "set_link", map[string]any{"name": "nic", "up": up})
+}
+
+// Loopback is the same machine, spoken to by 127.0.0.1. The guest cannot pull
+// files from a host that it knows by that name.
+func (vm *VM) Loopback() *VM {
+	other := *vm
+	other.Host, other.Port = "127.0.0.1", vm.loopback
+	return &other
 }
 
 // Freeze stops the machine's processors: it neither answers nor resets

@@ -82,7 +82,7 @@ func TestFreeze(t *testing.T) {
 // TestDropNIC: a guest whose network goes away for good, and which does not
 // hear its power button, runs on.
 func TestDropNIC(t *testing.T) {
-	vm, answers, _ := built(t, discs.Options{Faults: windows.Faults{DropNIC: "bootstrap.ready ok", IgnoreShutdown: true}}, Spec{Firmware: "bios"})
+	vm, answers, _ := Install(t, discs.Options{Faults: windows.Faults{DropNIC: "bootstrap.ready ok", IgnoreShutdown: true}}, Spec{Firmware: "bios"})
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	if exit, err := vm.Client(answers).Run(ctx, "echo hello", nil, nil, nil); err == nil {

@@ -19,18 +19,6 @@ import (
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/winrm"
 )
 
-// built installs a machine up to an open WinRM.
-func built(t *testing.T, o discs.Options, s Spec) (*VM, *AnswerDisc, Spec) {
-	t.Helper()
-	set := Media(t, o)
-	answers := MakeAnswerDisc(t, set, AnswerOptions{Firmware: answerfile.Firmware(s.Firmware)})
-	s.Disk = NewDisk(t, 10)
-	s.CDs = []string{NoPrompt(t, set.InstallISO), answers.Path}
-	vm := Start(t, s)
-	vm.WaitBeacon(t, "bootstrap.ready ok", 3*time.Minute)
-	return vm, answers, s
-}
-
 // seal runs the seal and waits for the power-off.
 func seal(ctx context.Context, t *testing.T, vm *VM, d *AnswerDisc, change ...func(*answerfile.SysprepAnswers, *guest.SealParameters)) []byte {
 	t.Helper()
@@ -101,7 +89,7 @@ func wantRemnants(ctx context.Context, t *testing.T, disk string, answers *Answe
 func TestSeal(t *testing.T) {
 	ctx, cancel := context.WithTimeout(context.Background(), 6*time.Minute)
 	defer cancel()
-	vm, answers, spec := built(t, discs.Options{}, Spec{ExtraSCSI: true})
+	vm, answers, spec := Install(t, discs.Options{}, Spec{ExtraSCSI: true})
 	session := guest.NewSession(vm.Client(answers), guest.WithTransient(winrm.IsTransient))
 	settle := guest.DefaultSettle(answers.ManifestSHA256)
 	before, err := session.WaitReady(ctx, settle)

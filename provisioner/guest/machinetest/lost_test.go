@@ -1,0 +1,174 @@
+package machinetest
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/wintemplate/packer-plugin-wintemplate/internal/answerfile"
+	"github.com/wintemplate/packer-plugin-wintemplate/internal/diskcheck"
+	"github.com/wintemplate/packer-plugin-wintemplate/internal/guest"
+	"github.com/wintemplate/packer-plugin-wintemplate/internal/standin/windows"
+)
+
+const driversMSI = "virtio-win-gt-x64.msi"
+
+// late checks that an operation ended at its deadline, and says what was last
+// seen.
+func late(t *testing.T, err error, took, deadline time.Duration) {
+	t.Helper()
+	var d *guest.DeadlineError
+	if !errors.As(err, &d) || took > deadline+10*time.Second {
+		t.Errorf("after %s: %v", took, err)
+	}
+	says(t, err, "the guest last answered")
+}
+
+// network: the virtio MSI takes the adapter away (virtio-win-pkg-scripts#48).
+// The detached work goes on, and its result is picked up when the adapter is
+// back; when it never is, the operation's deadline holds.
+func network(t *testing.T, g *machine) {
+	p := g.installer(t, g.session(t), driversMSI)
+	g.Faults(t, windows.Faults{MSISeconds: map[string]int{driversMSI: 4}})
+	t.Run("away for a while", func(t *testing.T) {
+		var said []string
+		s := g.session(t, guest.WithReport(func(line string) { said = append(said, line) }))
+		pulled := make(chan struct{})
+		time.AfterFunc(2*time.Second, func() {
+			defer close(pulled)
+			g.SetLink(t, false)
+			time.Sleep(8 * time.Second)
+			g.SetLink(t, true)
+		})
+		r, _, err := guest.DriversInstall.Detached(t.Context(), s, p, guest.Detachment{})
+		<-pulled
+		if err != nil || r.ExitCode != 0 {
+			t.Fatalf("%+v, %v", r, err)
+		}
+		if text := strings.Join(said, "\n"); !strings.Contains(text, "does not answer") || !strings.Contains(text, "answers again") {
+			t.Error(text)
+		}
+	})
+	t.Run("away for good", func(t *testing.T) {
+		s := g.session(t)
+		time.AfterFunc(2*time.Second, func() { g.SetLink(t, false) })
+		began := time.Now()
+		_, _, err := within(guest.DriversInstall, 12*time.Second).Detached(t.Context(), s, p, guest.Detachment{})
+		late(t, err, time.Since(began), 12*time.Second)
+		says(t, err, "drivers.install did not end within 12s")
+		g.SetLink(t, true)
+		g.answers(t)
+	})
+}
+
+// lost: a guest that freezes without resetting anything, and one that restarts
+// by itself while something runs in it.
+func lost(t *testing.T, g *machine) {
+	t.Run("frozen", func(t *testing.T) {
+		s := g.session(t)
+		do(t, s, guest.Facts, guest.None{})
+		g.Freeze(t)
+		began := time.Now()
+		_, _, err := within(guest.AgentVerify, 8*time.Second).Do(t.Context(), s, guest.None{})
+		late(t, err, time.Since(began), 8*time.Second)
+		g.Thaw(t)
+		g.answers(t)
+	})
+	t.Run("restarts by itself", func(t *testing.T) {
+		s := g.session(t)
+		p := g.installer(t, s, driversMSI)
+		g.Faults(t, windows.Faults{MSISeconds: map[string]int{driversMSI: 60}})
+		time.AfterFunc(3*time.Second, func() { g.Crash(t) })
+		began := time.Now()
+		_, _, err := guest.DriversInstall.Detached(t.Context(), s, p, guest.Detachment{})
+		var cut *guest.LostError
+		if !errors.As(err, &cut) || !cut.Restarted {
+			t.Errorf("after %s: %v", time.Since(began), err)
+		}
+		says(t, err, "drivers.install was cut off: Windows restarted while it ran")
+		g.answers(t)
+	})
+}
+
+// restarts: guests that do not come back from one. One that succeeds is part of
+// preflights.
+func restarts(t *testing.T, g *machine) {
+	s := g.session(t)
+	t.Run("put off for ever", func(t *testing.T) {
+		g.Faults(t, windows.Faults{IgnoreRestart: true})
+		began := time.Now()
+		_, err := s.Restart(t.Context(), "a test", true, g.settle(6*time.Second))
+		late(t, err, time.Since(began), 6*time.Second)
+		says(t, err, "after the restart (a test)", "Windows answers, but has not restarted yet")
+		g.sound(t)
+	})
+	t.Run("frozen on the way down", func(t *testing.T) {
+		g.Faults(t, windows.Faults{IgnoreRestart: true}) // it hangs before it goes
+		time.AfterFunc(time.Second, func() { g.Freeze(t) })
+		began := time.Now()
+		_, err := s.Restart(t.Context(), "a test", true, g.settle(15*time.Second))
+		late(t, err, time.Since(began), 15*time.Second)
+		says(t, err, "after the restart (a test)", "last error")
+		g.Thaw(t)
+		time.Sleep(3 * time.Second) // it comes to what it was about to do
+		g.sound(t)
+		g.answers(t)
+	})
+}
+
+// gone: the machine powers off instead of coming back. It is started again by
+// hand afterwards.
+func gone(t *testing.T, g *machine) {
+	s := g.session(t)
+	do(t, s, guest.Facts, guest.None{})
+	g.Faults(t, windows.Faults{IgnoreRestart: true})
+	time.AfterFunc(time.Second, func() { g.PressPower(t) })
+	began := time.Now()
+	_, err := s.Restart(t.Context(), "a test", true, g.settle(15*time.Second))
+	late(t, err, time.Since(began), 15*time.Second)
+	says(t, err, "after the restart (a test)", "connection refused")
+	g.WaitPowerOff(t, time.Minute)
+}
+
+// sealUnseen: the network goes while the machine is sealed. The seal is
+// detached: it goes on and powers off, the session does not take that for a
+// failure, and the disk says that it is good.
+func sealUnseen(t *testing.T, g *machine) {
+	p := g.sealParameters(t)
+	p.CertificateSHA256 = hex.EncodeToString(g.disc.Pin[:])
+	for _, s := range answerfile.BuildSettings() {
+		if !s.Servers {
+			continue
+		}
+		r := guest.Revert{ID: s.ID, Kind: string(s.Kind), Key: s.Key, Name: s.Name, Type: s.Type, Late: s.By == answerfile.SetByBootstrap}
+		if s.Revert != nil {
+			r.Restore, r.Data = true, *s.Revert
+		}
+		p.Reverts = append(p.Reverts, r)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	var said []string
+	s := g.session(t, guest.WithSilence(8*time.Second), guest.WithReport(func(line string) { said = append(said, line) }))
+	time.AfterFunc(500*time.Millisecond, func() { g.SetLink(t, false) })
+	if err := s.Seal(ctx, p, func(stage string) { t.Log(stage) }); err != nil {
+		t.Error(err)
+	}
+	if text := strings.Join(said, "\n"); !strings.Contains(text, "goes on by itself") {
+		t.Errorf("nothing was said of a seal that nobody sees: %q", text)
+	}
+	g.WaitBeacon(t, "seal ok", time.Minute)
+	g.WaitPowerOff(t, time.Minute)
+	report, err := diskcheck.Check(ctx, g.spec.Disk, diskcheck.Expect{
+		Firmware: "uefi", Server: true, Certificate: g.disc.Certificate, Unattend: []byte(p.Unattend),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := report.Err(); err != nil {
+		t.Error(err)
+	}
+}
