@@ -11,6 +11,7 @@ source "wintemplate-libvirt" "w" {
   drivers_iso_url  = var.drivers_iso_url
   payload          = [var.cloudbase_init]
   vm_name          = var.name
+  vtpm             = true
   output_directory = var.name
 }
 

@@ -300,7 +300,7 @@ func TestGuestThatFails(t *testing.T) {
 		"a provisioner behind the seal": {
 			set: func(b *bench) {
 				b.stays = true
-				b.said["provision"] = []string{line(beacon.Seal, beacon.Start, ""), line(beacon.SealSysprep, beacon.OK, "")}
+				b.said["provision"] = []string{line(beacon.Seal, beacon.Start, ""), line(beacon.SealSysprep, beacon.Start, "")}
 				b.provisioner = func(ctx context.Context) error {
 					for b.post() == nil {
 						time.Sleep(time.Millisecond) // until the beacon was heard
@@ -309,7 +309,7 @@ func TestGuestThatFails(t *testing.T) {
 					return errors.New("Timeout during provisioning")
 				}
 			},
-			want: []string{"Windows is sealed and powers off, and a later provisioner", "must stand before"},
+			want: []string{"Windows seals itself and powers off, and a later provisioner", "must stand before"},
 		},
 		"a crash while provisioning": {
 			set: func(b *bench) {

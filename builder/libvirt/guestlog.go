@@ -33,8 +33,8 @@ type guestState struct {
 	Reached map[string]bool
 	// Failed is the first fail beacon.
 	Failed *beacon.Event
-	// Sealed is true once sysprep has generalized Windows: the connection
-	// closes, and the machine powers off.
+	// Sealed is true from the start of sysprep on, unless it fails: the build's
+	// account goes, the connection closes, and the machine powers off.
 	Sealed bool
 	// Disturbed is true when somebody asked something of a sealed guest.
 	Disturbed bool
@@ -112,9 +112,7 @@ func (g *guestLog) heard(e beacon.Event) {
 	g.change(func(s *guestState) {
 		s.Last, s.LastAt = &e, g.now()
 		s.Reached[e.Stage] = true
-		if e.State == beacon.OK && (e.Stage == beacon.SealSysprep || e.Stage == beacon.Seal) {
-			s.Sealed = true
-		}
+		s.Sealed = seals(s.Sealed, e)
 		if e.State == beacon.Fail && s.Failed == nil {
 			s.Failed = &e
 		}
@@ -122,6 +120,18 @@ func (g *guestLog) heard(e beacon.Event) {
 	if text := stageLine(e); text != "" {
 		g.show(text)
 	}
+}
+
+// seals says whether Windows is being sealed after a beacon. A seal that failed,
+// or begins anew, leaves it as open as it was.
+func seals(before bool, e beacon.Event) bool {
+	switch e.Stage {
+	case beacon.SealSysprep:
+		return e.State == beacon.Start || e.State == beacon.OK
+	case beacon.Seal:
+		return e.State == beacon.OK
+	}
+	return before
 }
 
 func (g *guestLog) show(text string) {

@@ -21,7 +21,7 @@ type provisionHook struct {
 }
 
 // errSealed answers a provisioner that speaks to Windows after the seal.
-var errSealed = errors.New(`Windows is sealed and powers off, and a later provisioner asked something of it: provisioners must stand before the "wintemplate-guest" with sysprep {}, which is the last`)
+var errSealed = errors.New(`Windows seals itself and powers off, and a later provisioner asked something of it: provisioners must stand before the "wintemplate-guest" with sysprep {}, which is the last`)
 
 // Run is Packer's Hook.
 func (h *provisionHook) Run(ctx context.Context, name string, ui packersdk.Ui, comm packersdk.Communicator, data any) error {
