@@ -294,7 +294,7 @@ func TestGuestThatFails(t *testing.T) {
 		"no seal": {
 			fields: map[string]any{"shutdown_timeout": "80ms"},
 			set:    func(b *bench) { b.stays, b.said["provision"] = true, nil },
-			want:   []string{"shutdown_timeout: ", "Nothing has sealed it: let the last provisioner be", "sysprep {}"},
+			want:   []string{"shutdown_timeout: ", "No seal was heard of: is the last provisioner", "sysprep {}"},
 			says:   "no provisioner has sealed Windows. Unless one of yours runs sysprep itself, nothing will power the machine off, and the build fails after 80ms",
 		},
 		"a provisioner behind the seal": {

@@ -94,7 +94,7 @@ const notSealed = `Warning: no provisioner has sealed Windows. Unless one of you
 func (s *stepAwaitPowerOff) late(limit time.Duration, state guestState) error {
 	text := fmt.Sprintf("shutdown_timeout: Windows did not power off within %s of the last provisioner (%s)", limit, state.lastHeard())
 	if len(state.Reached) > 0 && !state.sealing() {
-		return fmt.Errorf(`%s. Nothing has sealed it: let the last provisioner be "wintemplate-guest" with sysprep {}`, text)
+		return fmt.Errorf(`%s. No seal was heard of: is the last provisioner a "wintemplate-guest" with sysprep {}?`, text)
 	}
 	return fmt.Errorf("%s. If the seal was only slow, raise shutdown_timeout", text)
 }
