@@ -850,3 +850,43 @@ func TestVerifiedISO(t *testing.T) {
 		t.Errorf("the checksum was not verified:\n%s", b.ui)
 	}
 }
+
+// TestChecksumOfAnyPath: spaces, Hangul and what means something in a URL.
+func TestChecksumOfAnyPath(t *testing.T) {
+	for _, folder := range []string{"plain", "with space", "한글 폴더", "50% of #1"} {
+		t.Run(folder, func(t *testing.T) {
+			b := newBench(t, nil)
+			dir := filepath.Join(t.TempDir(), folder)
+			if err := os.Mkdir(dir, 0o755); err != nil {
+				t.Fatal(err)
+			}
+			moved := func(from, name string) (path, sum string) {
+				data, err := os.ReadFile(from)
+				if err != nil {
+					t.Fatal(err)
+				}
+				path = filepath.Join(dir, name)
+				if err := os.WriteFile(path, data, 0o644); err != nil {
+					t.Fatal(err)
+				}
+				return path, fmt.Sprintf("sha256:%x", sha256.Sum256(data))
+			}
+			c := &b.builder.config
+			var payload, payloadSum string
+			c.ISOUrls[0], c.ISOChecksum = moved(c.ISOUrls[0], "윈도우 server.iso")
+			c.DriversISOURL, c.DriversISOChecksum = moved(c.DriversISOURL, "virtio win.iso")
+			payload, payloadSum = moved(c.Payload[0], "CloudbaseInitSetup x64.msi")
+			c.Payload[0] = payload + "?checksum=" + payloadSum
+			if _, err := b.build(t.Context()); err != nil {
+				t.Fatalf("%v\n%s", err, b.ui)
+			}
+			c.ISOChecksum = "sha256:" + strings.Repeat("0a", 32)
+			if err := os.RemoveAll(b.out); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := b.build(t.Context()); err == nil || !strings.HasPrefix(err.Error(), "iso_checksum: ") {
+				t.Errorf("%v", err)
+			}
+		})
+	}
+}

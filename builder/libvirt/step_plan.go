@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"path/filepath"
+	"strings"
 
 	"github.com/hashicorp/packer-plugin-sdk/multistep"
 	"github.com/hashicorp/packer-plugin-sdk/multistep/commonsteps"
@@ -20,6 +22,11 @@ func downloads(c *Config) []multistep.Step {
 		if _, inURL := sourceChecksum(inner.Url[0]); inURL {
 			checksum = source
 		}
+		urls := make([]string, 0, len(inner.Url))
+		for _, u := range inner.Url {
+			urls = append(urls, escaped(u))
+		}
+		inner.Url = urls
 		steps = append(steps, &stepDownload{source: source, checksum: checksum, inner: inner})
 	}
 	if len(c.ISOUrls) > 1 || isRemote(c.ISOUrls[0]) || c.ISOChecksum != "none" {
@@ -43,6 +50,22 @@ func downloads(c *Config) []multistep.Step {
 		}
 	}
 	return steps
+}
+
+// escaped gives a local path with spaces, or with letters beyond ASCII, as a
+// file URL: the SDK's download step escapes a bare path and then looks for the
+// file under its escaped name.
+func escaped(source string) string {
+	path := localPath(source)
+	if isRemote(source) || strings.HasPrefix(strings.ToLower(source), "file:") || (&url.URL{Path: path}).EscapedPath() == path {
+		return source
+	}
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return source
+	}
+	_, query, _ := strings.Cut(source[len(path):], "?")
+	return (&url.URL{Scheme: "file", Path: filepath.ToSlash(abs), RawQuery: query}).String()
 }
 
 // Where the download steps leave their files.
