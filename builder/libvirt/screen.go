@@ -29,11 +29,11 @@ const pictureLimit = 20 * time.Second
 // before clean-up ends the machine: a Windows that hangs says why there and
 // nowhere else. A machine that has no screen any more gives none, and an
 // interrupted build wants none.
-func withScreen(ctx context.Context, bag multistep.StateBag, c *Config, now time.Time, err error) error {
+func withScreen(ctx context.Context, bag multistep.StateBag, c *Config, now func() time.Time, err error) error {
 	if err == nil || ctx.Err() != nil {
 		return err
 	}
-	path, pictureErr := takePicture(ctx, bag, c, now)
+	path, pictureErr := takePicture(ctx, bag, c, now())
 	if pictureErr != nil {
 		log.Printf("[INFO] no picture of the guest's screen: %s", pictureErr)
 		return err

@@ -34,7 +34,7 @@ func (s *stepAwaitPowerOff) Run(ctx context.Context, bag multistep.StateBag) mul
 func (s *stepAwaitPowerOff) Cleanup(bag multistep.StateBag) { stepkit.Cleanup(bag, s) }
 
 func (s *stepAwaitPowerOff) Do(ctx context.Context, bag multistep.StateBag) error {
-	return withScreen(ctx, bag, s.config, s.now(), s.await(ctx, bag))
+	return withScreen(ctx, bag, s.config, s.now, s.await(ctx, bag))
 }
 
 // await waits for the power-off.

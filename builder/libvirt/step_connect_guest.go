@@ -36,7 +36,7 @@ func (s *stepConnectGuest) Cleanup(bag multistep.StateBag) { stepkit.Cleanup(bag
 var theCommunicator = stepkit.NewKey[packersdk.Communicator]("communicator", "stepConnectGuest")
 
 func (s *stepConnectGuest) Do(ctx context.Context, bag multistep.StateBag) error {
-	return withScreen(ctx, bag, s.config, s.now(), s.open(ctx, bag))
+	return withScreen(ctx, bag, s.config, s.now, s.open(ctx, bag))
 }
 
 // open makes the connection.

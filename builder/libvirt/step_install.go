@@ -54,7 +54,7 @@ func (s *stepInstall) Cleanup(bag multistep.StateBag) { stepkit.Cleanup(bag, s) 
 const heartbeat = 10 * time.Minute
 
 func (s *stepInstall) Do(ctx context.Context, bag multistep.StateBag) error {
-	return withScreen(ctx, bag, s.config, s.now(), s.watch(ctx, bag))
+	return withScreen(ctx, bag, s.config, s.now, s.watch(ctx, bag))
 }
 
 // watch follows the installation to its end.
