@@ -34,6 +34,12 @@ type Spec struct {
 	Address string
 	// CPU is QEMU's model; "max" when empty.
 	CPU string
+	// MemoryMiB is 768 when 0.
+	MemoryMiB int
+	// TPM gives the machine a TPM 2.0.
+	TPM bool
+
+	tpm string // socket of its emulator
 }
 
 // VM is a running machine.
@@ -105,6 +111,9 @@ func Start(t testing.TB, s Spec) *VM {
 	if vm.loopback, err = freePort("127.0.0.1"); err != nil {
 		t.Fatal(err)
 	}
+	if s.TPM {
+		s.tpm = startTPM(t)
+	}
 	args, err := s.arguments(vm.dir, port, vm.loopback)
 	if err != nil {
 		t.Fatal(err)
@@ -158,8 +167,12 @@ func (s Spec) arguments(dir string, port, loopback int) ([]string, error) {
 	if cpu == "" {
 		cpu = "max"
 	}
+	memory := s.MemoryMiB
+	if memory == 0 {
+		memory = 768
+	}
 	args := []string{
-		"-machine", "q35,accel=tcg", "-cpu", cpu, "-smp", "2", "-m", "768", "-S",
+		"-machine", "q35,accel=tcg", "-cpu", cpu, "-smp", "2", "-m", strconv.Itoa(memory), "-S",
 		"-display", "none", "-vga", "std", "-nodefaults", "-no-user-config",
 		"-serial", "file:" + filepath.Join(dir, "com1"),
 		"-chardev", "socket,id=com2,server=on,wait=off,path=" + filepath.Join(dir, handSocket) + ",logfile=" + filepath.Join(dir, "com2"),
@@ -193,6 +206,9 @@ func (s Spec) arguments(dir string, port, loopback int) ([]string, error) {
 		args = append(args,
 			"-drive", fmt.Sprintf("if=none,id=cd%d,media=cdrom,format=%s,readonly=on,file=%s", i, format, cd),
 			"-device", at)
+	}
+	if s.tpm != "" {
+		args = append(args, "-chardev", "socket,id=tpm,path="+s.tpm, "-tpmdev", "emulator,id=tpm0,chardev=tpm", "-device", "tpm-crb,tpmdev=tpm0")
 	}
 	if s.Firmware == "bios" {
 		return args, nil
