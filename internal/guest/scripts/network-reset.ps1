@@ -10,8 +10,8 @@ foreach ($ghost in $ghosts) {
     & pnputil.exe /remove-device "$($ghost.InstanceId)" | Out-Null
     if ($LASTEXITCODE -in 0, 3010) { $removed += "$($ghost.InstanceId)" } else { $left += "$($ghost.InstanceId)" }
 }
-$list = 'Registry::HKEY_LOCAL_MACHINE\SOFTWARE\Microsoft\Windows NT\CurrentVersion\NetworkList'
+$list = 'HKLM:\SOFTWARE\Microsoft\Windows NT\CurrentVersion\NetworkList'
 foreach ($key in "$list\Profiles", "$list\Signatures\Managed", "$list\Signatures\Unmanaged") {
-    foreach ($k in @(Get-ChildItem -LiteralPath $key -ErrorAction SilentlyContinue)) { Remove-Item -LiteralPath "$key\$($k.PSChildName)" -Recurse -Force }
+    foreach ($k in @(Get-ChildItem -LiteralPath $key -ErrorAction SilentlyContinue)) { Remove-Item -Path "$key\$($k.PSChildName)" -Recurse -Force }
 }
 Complete-Operation -Result @{ removed = $removed; left = $left }

@@ -16,6 +16,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -30,6 +31,7 @@ var files embed.FS
 // says how its programs behave. It is a guest.Runner for the launcher.
 type Machine struct {
 	engine, dir string
+	ownStubs    bool
 	scenario    strings.Builder
 }
 
@@ -40,7 +42,7 @@ func New(t testing.TB) *Machine {
 	if err := os.Mkdir(filepath.Join(m.dir, "c"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"harness.ps1", "library.ps1"} {
+	for _, name := range []string{"harness.ps1", "library.ps1", "stub.ps1", "windows.ps1", "signatures.json"} {
 		b, err := files.ReadFile("testdata/" + name)
 		if err != nil {
 			t.Fatal(err)
@@ -49,6 +51,14 @@ func New(t testing.TB) *Machine {
 			t.Fatal(err)
 		}
 	}
+	return m
+}
+
+// OwnStubs has the library's own New-Stub used where the engine has one too. It
+// is the one that a Windows PowerShell gets; the environment's WT_OWN_STUBS=1
+// does the same for every machine.
+func (m *Machine) OwnStubs() *Machine {
+	m.ownStubs = true
 	return m
 }
 
@@ -99,10 +109,17 @@ func (m *Machine) Script(ctx context.Context, text string, stdin io.Reader, stdo
 	defer func() { _ = os.Remove(scenario) }()
 	ctx, cancel := context.WithTimeout(ctx, 3*time.Minute)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, m.engine, "-NoProfile", "-File", filepath.Join(m.dir, "harness.ps1"), file.Name(), scenario)
+	arguments := []string{"-NoProfile"}
+	if runtime.GOOS == "windows" {
+		arguments = append(arguments, "-ExecutionPolicy", "Bypass")
+	}
+	cmd := exec.CommandContext(ctx, m.engine, append(arguments, "-File", filepath.Join(m.dir, "harness.ps1"), file.Name(), scenario)...)
 	cmd.Env = append(os.Environ(),
 		"PWSH_C="+filepath.Join(m.dir, "c"), "PWSH_REGISTRY="+filepath.Join(m.dir, "registry.json"),
 		"PWSH_CALLS="+filepath.Join(m.dir, "calls"), "WT_BEACONS="+filepath.Join(m.dir, "beacons"))
+	if m.ownStubs {
+		cmd.Env = append(cmd.Env, "WT_OWN_STUBS=1")
+	}
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = stdin, stdout, stderr
 	err = cmd.Run()
 	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) && ctx.Err() == nil {
