@@ -36,9 +36,7 @@ func network(t *testing.T, g *machine) {
 	t.Run("away for a while", func(t *testing.T) {
 		var said []string
 		s := g.session(t, guest.WithReport(func(line string) { said = append(said, line) }))
-		pulled := make(chan struct{})
-		time.AfterFunc(2*time.Second, func() {
-			defer close(pulled)
+		pulled := g.once(t, guest.TaskStatus.Name, time.Second, func() {
 			g.SetLink(t, false)
 			time.Sleep(8 * time.Second)
 			g.SetLink(t, true)
@@ -54,11 +52,12 @@ func network(t *testing.T, g *machine) {
 	})
 	t.Run("away for good", func(t *testing.T) {
 		s := g.session(t)
-		time.AfterFunc(2*time.Second, func() { g.SetLink(t, false) })
+		pulled := g.once(t, guest.TaskStatus.Name, time.Second, func() { g.SetLink(t, false) })
 		began := time.Now()
 		_, _, err := within(guest.DriversInstall, 12*time.Second).Detached(t.Context(), s, p, guest.Detachment{})
 		late(t, err, time.Since(began), 12*time.Second)
 		says(t, err, "drivers.install did not end within 12s")
+		<-pulled
 		g.SetLink(t, true)
 		g.answers(t)
 	})
@@ -81,9 +80,10 @@ func lost(t *testing.T, g *machine) {
 		s := g.session(t)
 		p := g.installer(t, s, driversMSI)
 		g.Faults(t, windows.Faults{MSISeconds: map[string]int{driversMSI: 60}})
-		time.AfterFunc(3*time.Second, func() { g.Crash(t) })
+		crashed := g.once(t, guest.TaskStatus.Name, time.Second, func() { g.Crash(t) })
 		began := time.Now()
 		_, _, err := guest.DriversInstall.Detached(t.Context(), s, p, guest.Detachment{})
+		<-crashed
 		var cut *guest.LostError
 		if !errors.As(err, &cut) || !cut.Restarted {
 			t.Errorf("after %s: %v", time.Since(began), err)
@@ -107,11 +107,12 @@ func restarts(t *testing.T, g *machine) {
 	})
 	t.Run("frozen on the way down", func(t *testing.T) {
 		g.Faults(t, windows.Faults{IgnoreRestart: true}) // it hangs before it goes
-		time.AfterFunc(time.Second, func() { g.Freeze(t) })
+		frozen := g.once(t, guest.Reboot.Name, time.Second, func() { g.Freeze(t) })
 		began := time.Now()
 		_, err := s.Restart(t.Context(), "a test", true, g.settle(15*time.Second))
 		late(t, err, time.Since(began), 15*time.Second)
 		says(t, err, "after the restart (a test)", "last error")
+		<-frozen
 		g.Thaw(t)
 		time.Sleep(3 * time.Second) // it comes to what it was about to do
 		g.sound(t)
@@ -125,11 +126,12 @@ func gone(t *testing.T, g *machine) {
 	s := g.session(t)
 	do(t, s, guest.Facts, guest.None{})
 	g.Faults(t, windows.Faults{IgnoreRestart: true})
-	time.AfterFunc(time.Second, func() { g.PressPower(t) })
+	pressed := g.once(t, guest.Reboot.Name, time.Second, func() { g.PressPower(t) })
 	began := time.Now()
 	_, err := s.Restart(t.Context(), "a test", true, g.settle(15*time.Second))
 	late(t, err, time.Since(began), 15*time.Second)
 	says(t, err, "after the restart (a test)", "connection refused")
+	<-pressed
 	g.WaitPowerOff(t, time.Minute)
 }
 
@@ -153,11 +155,12 @@ func sealUnseen(t *testing.T, g *machine) {
 	defer cancel()
 	var said []string
 	s := g.session(t, guest.WithSilence(8*time.Second), guest.WithReport(func(line string) { said = append(said, line) }))
-	time.AfterFunc(500*time.Millisecond, func() { g.SetLink(t, false) })
+	pulled := g.once(t, guest.TaskStatus.Name, 0, func() { g.SetLink(t, false) })
 	if err := s.Seal(ctx, p, func(stage string) { t.Log(stage) }); err != nil {
 		t.Error(err)
 	}
-	if text := strings.Join(said, "\n"); !strings.Contains(text, "goes on by itself") {
+	<-pulled
+	if text := strings.Join(said, "\n"); !strings.Contains(text, "silent for 8s") {
 		t.Errorf("nothing was said of a seal that nobody sees: %q", text)
 	}
 	g.WaitBeacon(t, "seal ok", time.Minute)

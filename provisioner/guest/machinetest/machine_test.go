@@ -96,7 +96,7 @@ func (g *machine) sound(t *testing.T) {
 
 // short limits notice a guest that is gone in seconds.
 func short() winrm.Option {
-	return winrm.WithLimits(winrm.Limits{Dial: 3 * time.Second, Operation: 3 * time.Second, Header: 6 * time.Second, CleanUp: 2 * time.Second})
+	return winrm.WithLimits(winrm.Limits{Dial: 5 * time.Second, Operation: 3 * time.Second, Header: 8 * time.Second, CleanUp: 2 * time.Second})
 }
 
 func (g *machine) session(t *testing.T, options ...guest.Option) *guest.Session {
@@ -116,11 +116,31 @@ func (g *machine) settle(deadline time.Duration) guest.Settle {
 // answers waits until the guest answers again, and settles.
 func (g *machine) answers(t *testing.T) guest.ReadyResult {
 	t.Helper()
-	r, err := g.session(t).WaitReady(t.Context(), g.settle(2*time.Minute))
+	r, err := g.session(t).WaitReady(t.Context(), g.settle(4*time.Minute))
 	if err != nil {
 		t.Fatal(err)
 	}
 	return r
+}
+
+// once does something as soon as the guest has done another operation of that
+// name, and some more time has passed. Slow machines make fixed times a gamble.
+func (g *machine) once(t *testing.T, operation string, later time.Duration, act func()) (done <-chan struct{}) {
+	t.Helper()
+	count := func() int { return strings.Count(g.Log(), " operation "+operation+"\r\n") }
+	before, ended := count(), make(chan struct{})
+	go func() {
+		defer close(ended)
+		for end := time.Now().Add(time.Minute); count() == before; time.Sleep(50 * time.Millisecond) {
+			if t.Context().Err() != nil || time.Now().After(end) {
+				t.Errorf("the guest was not asked for %s", operation)
+				return
+			}
+		}
+		time.Sleep(later)
+		act()
+	}()
+	return ended
 }
 
 type block = map[string]any
