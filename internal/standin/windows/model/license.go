@@ -27,15 +27,19 @@ const (
 )
 
 // Codes of the licensing service (Microsoft, "Resolve Windows activation error
-// codes").
+// codes"; 0xC004F069 is SL_E_MISMATCHED_PRODUCT_SKU of slerror.h, which users see
+// when they give an evaluation a key by slmgr). DISM's are as users report them:
+// 50 with its text, on clients and domain controllers; 0x8A010101, "The specified
+// product key could not be validated", on Server 2019. That dism.exe ends with
+// the number that it prints is not confirmed.
 const (
 	invalidKey    = 0xC004F050
 	otherEdition  = 0xC004F069
 	noKMS         = 0xC004F074
 	noKMSRecord   = 0x8007232B // no KMS host is named, and DNS has none
 	noMicrosoft   = 0x80072EE7 // the name of Microsoft's server was not resolved
-	dismOnline    = 50         // "Setting an edition is not supported with online images"
-	dismKey       = 1605       // "The specified product key could not be validated"
+	dismOnline    = 50         // "Setting an Edition is not supported with online images"
+	dismKey       = 0x8A010101 - 1<<32
 	dismRestart   = 3010
 	editionValue  = "StandinEdition" // in rebootPendingKey; Windows keeps it in its servicing stack
 	productValue  = "StandinProduct"
@@ -153,7 +157,7 @@ func (m *Model) editionConvert(_ context.Context, _ caller, p guest.EditionConve
 // edition is the new one after the restart, not before.
 func (m *Model) setEdition(p windows.Product, target, key string) (exit int) {
 	switch {
-	case !p.Server: // Microsoft, "DISM Windows edition-servicing": online for servers only
+	case !p.Server: // Microsoft, "Set-WindowsEdition": of a running Windows, servers' only
 		return dismOnline
 	case !windows.IsKeyForm(key) || !keyFits(key, p, target):
 		return dismKey

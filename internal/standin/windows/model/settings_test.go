@@ -223,8 +223,8 @@ func TestEditionConvert(t *testing.T) {
 		name, target, key, code, text string
 		change                        func(*world, *Install)
 	}{
-		{"another edition's key", "ServerStandard", datacenter2022, "dism", "1605", evaluation},
-		{"no key", "ServerStandard", "x", "dism", "1605", evaluation},
+		{"another edition's key", "ServerStandard", datacenter2022, "dism", "-1979645695", evaluation},
+		{"no key", "ServerStandard", "x", "dism", "-1979645695", evaluation},
 		{"Datacenter to Standard", "ServerStandard", standard2022, "no-target", "ServerDatacenter", func(_ *world, i *Install) { i.EditionID = "ServerDatacenterEval" }},
 		{"client", "Enterprise", "NPPR9-FWDCX-D2C8J-H872K-2YT43", "dism", "ended with 50", client},
 	} {
