@@ -139,6 +139,7 @@ func gone(t *testing.T, g *machine) {
 // detached: it goes on and powers off, the session does not take that for a
 // failure, and the disk says that it is good.
 func sealUnseen(t *testing.T, g *machine) {
+	do(t, g.session(t), guest.RecoveryRemove, guest.RecoveryRemoveParameters{})
 	p := g.sealParameters(t)
 	p.CertificateSHA256 = hex.EncodeToString(g.disc.Pin[:])
 	for _, s := range answerfile.BuildSettings() {
