@@ -71,9 +71,11 @@ func (s *stepAwaitPowerOff) await(ctx context.Context, bag multistep.StateBag) e
 				log.show(fmt.Sprintf(notSealed, limit))
 			}
 		case <-alive.C:
-			log.show("Still waiting for the power-off (" + state.lastHeard() + ")")
+			now, _ := log.Now()
+			log.show("Still waiting for the power-off (" + now.lastHeard() + ")")
 		case <-deadline.C:
-			return s.late(limit, state)
+			now, _ := log.Now()
+			return s.late(limit, now)
 		case <-ctx.Done():
 			return ctx.Err()
 		}

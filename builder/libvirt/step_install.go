@@ -124,7 +124,8 @@ func (s *stepInstall) awaitFirstLogon(ctx context.Context, log *guestLog, patien
 		select {
 		case <-changed:
 		case <-alive.C:
-			log.show("Setup goes on (" + state.lastHeard() + ")")
+			now, _ := log.Now()
+			log.show("Setup goes on (" + now.lastHeard() + ")")
 		case <-fallback.C:
 			log.show("No word from the first logon so far; raising the network link all the same")
 			return nil
