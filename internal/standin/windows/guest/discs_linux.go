@@ -59,14 +59,20 @@ func mountDisc(device, at string) error {
 // waitForDiscs waits until the CD drives have answered: their controllers find
 // them one after the other.
 func waitForDiscs() {
-	const settle, limit = 300 * time.Millisecond, 20 * time.Second
+	const settle, alone, limit = 300 * time.Millisecond, 5 * time.Second, 30 * time.Second
 	last, since := "", time.Now()
 	for start := time.Now(); time.Since(start) < limit; time.Sleep(50 * time.Millisecond) {
 		drives, _ := filepath.Glob("/sys/block/sr*")
 		if now := strings.Join(drives, " "); now != last {
 			last, since = now, time.Now()
 		}
-		if last != "" && time.Since(since) > settle {
+		// Next to an installation disc there is nearly always another one, which
+		// a busy host may find seconds later.
+		patience := settle
+		if len(drives) == 1 {
+			patience = alone
+		}
+		if last != "" && time.Since(since) > patience {
 			return
 		}
 	}
