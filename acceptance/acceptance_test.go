@@ -96,6 +96,9 @@ var allMedia = []media{
 		"2026-01-05 10:00:00, Error                 SYSPRP Package Microsoft.MicrosoftEdge.Stable_120.0.2210.61_neutral__8wekyb3d8bbwe was installed for a user, but not provisioned for all users. This package will not function properly in the sysprep image.",
 		"2026-01-05 10:00:00, Error                 SYSPRP Failed to remove apps for the current user: 0x80073cf2.",
 	}}}},
+	{"FREEZESETUP", discs.Options{Faults: windows.Faults{FreezeAfter: "setup.winpe start"}}},
+	{"FREEZELOGON", discs.Options{Faults: windows.Faults{FreezeAfter: "bootstrap.drivers start"}}},
+	{"FREEZESEAL", discs.Options{Faults: windows.Faults{FreezeAfter: "seal ok"}}},
 	{"NOBOOTDRIVERS", discs.Options{Faults: windows.Faults{LoseBootDrivers: true}}},
 	{"MSIFAILS", discs.Options{Faults: windows.Faults{MSIExitCodes: map[string]int{"virtio-win-gt-x64.msi": 1603}}}},
 }
