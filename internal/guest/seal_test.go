@@ -327,3 +327,14 @@ func TestSealWithoutTrim(t *testing.T) {
 		t.Error("a disk that cannot be trimmed is no reason to stay on")
 	}
 }
+
+// Edge's updater registers Store packages for one user while sysprep looks.
+func TestSealStopsTheUpdaterOfEdge(t *testing.T) {
+	t.Parallel()
+	m := scripttest.New(t).Set(aBuild + good + `$global:Running += 'edgeupdate'`)
+	do(t, guest.Seal, m, sealParameters())
+	calls := m.Calls(t, "Stop-Service", "sysprep.exe")
+	if len(calls) < 2 || !strings.Contains(calls[0].String(), "edgeupdate") || calls[1].Command != "sysprep.exe" {
+		t.Errorf("%v", calls)
+	}
+}

@@ -266,6 +266,10 @@ try {
     Set-SetupComplete
     # The session of the automatic logon registers Store apps while sysprep looks at them. There may be none.
     & logoff.exe console 2>&1 | Out-Null
+    # Edge's updater does so too, for whoever it runs as.
+    foreach ($name in 'edgeupdate', 'edgeupdatem') {
+        if (Test-ServiceRunning -Name $name) { Stop-Service -Name $name -Force -ErrorAction SilentlyContinue }
+    }
     foreach ($f in @(Get-ChildItem -Path "$env:SystemRoot\Temp" -Filter 'wintemplate-*' -ErrorAction SilentlyContinue)) {
         try { Remove-Secret -Path $f.FullName } catch { Write-Verbose -Message "$_" }
     }
