@@ -11,6 +11,7 @@ import (
 
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/guest"
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/redact"
+	"github.com/wintemplate/packer-plugin-wintemplate/internal/windows"
 )
 
 // Activation says how Windows is licensed.
@@ -69,6 +70,10 @@ func (a *Activation) run(ctx context.Context, r *run) error {
 	host, port, err := a.kms()
 	if err != nil {
 		return err
+	}
+	if r.seat.Guest != nil && windows.IsAVMAKey(a.ProductKey) {
+		// Another builder's guest may be on Hyper-V.
+		return errors.New("product_key: this is an AVMA key, which activates under Windows Server Datacenter with Hyper-V only, never on KVM; give a KMS client key and kms_host, or a MAK")
 	}
 	result, _, err := guest.Activation.Do(ctx, r.session, guest.ActivationParameters{ProductKey: a.ProductKey, KMSHost: host, KMSPort: port, Activate: a.Activate})
 	if err != nil {

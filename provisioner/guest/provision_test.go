@@ -278,6 +278,9 @@ func TestFurtherBlocks(t *testing.T) {
 		"activation": {
 			block: raw{"activation": raw{"kms_host": "kms.example:1689", "activate": true}}, on: answers{"activation": guest.ActivationResult{LicenseStatus: 1, Channel: "Volume:GVLK"}}, says: "Volume:GVLK",
 		},
+		"activation by a key of Hyper-V": {
+			block: raw{"activation": raw{"product_key": "YDFWN-MJ9JR-3DYRK-FXXRW-78VHK"}}, on: answers{}, want: "never on KVM", never: []string{"activation"},
+		},
 		"activation that fails": {
 			block: raw{"activation": raw{"activate": true}}, on: answers{"activation": guest.ActivationResult{LicenseStatus: 5, PartialKey: "VMK7H"}}, want: "not licensed after its activation (status 5",
 		},
