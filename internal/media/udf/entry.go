@@ -33,6 +33,8 @@ type entry struct {
 	// inline is the content when it lies in the entry itself.
 	inline  []byte
 	isEmbed bool
+	// long: the extents are told by long allocation descriptors, else by short ones.
+	long    bool
 	extents []extent
 }
 
@@ -94,6 +96,7 @@ func (v *Volume) parseEntry(block uint32, b []byte) (*entry, error) {
 		e.isEmbed, e.inline = true, ads[:e.size]
 		return e, nil
 	}
+	e.long = form == adLong
 	var err error
 	if e.extents, err = v.readExtents(object, ads, form); err != nil {
 		return nil, err

@@ -79,24 +79,26 @@ func (e *Editor) dirty(d *editDir) bool {
 	return d.dirty || slices.ContainsFunc(d.names, func(n *editName) bool { return n.child != nil && e.dirty(n.child) })
 }
 
-// room is how many bytes of names a directory's blocks hold; 0 for a new one.
+// room is how many bytes of names fit where the directory's names lie now; 0 for
+// a new one. Blocks behind its names are not its room, even where its extents
+// reach so far: nothing says that they are not another file's as well.
 func (d *editDir) room() int64 {
 	switch {
 	case d.entry == nil:
 		return 0
 	case d.entry.isEmbed:
-		fixed := entryFixed
-		if d.entry.extended {
-			fixed = extendedFixed
-		}
-		return int64(SectorSize - fixed - d.entry.attributes)
+		return int64(d.entry.space())
+	case len(d.entry.extents) > d.entry.slots():
+		return 0 // they went on elsewhere, and one that is moved needs no more than one
 	}
 	var n int64
-	for i, x := range d.entry.extents {
-		if i < len(d.entry.extents)-1 && x.length%SectorSize != 0 {
+	left := d.entry.size
+	for _, x := range d.entry.extents {
+		if left > x.length && x.length%SectorSize != 0 {
 			return 0 // not as it should be: better moved as a whole
 		}
-		n += blocksOf(x.length) * SectorSize
+		n += blocksOf(min(max(left, 0), x.length)) * SectorSize
+		left -= x.length
 	}
 	return n
 }
@@ -146,6 +148,9 @@ func (pl *planner) measure(d *editDir) (int64, error) {
 			return 0, err
 		}
 		if size > d.room() {
+			if d.entry != nil && d.entry.slots() < 1 {
+				return 0, refuse("the entry of the directory at block %d is full: its %d bytes of attributes leave no room for an allocation descriptor", d.entry.block, d.entry.attributes)
+			}
 			blocks += blocksOf(size)
 		}
 	}
@@ -281,7 +286,7 @@ func (pl *planner) placeNames(d *editDir, block, parent uint32) error {
 		if err != nil {
 			return err
 		}
-		pl.rewriteInPlace(d.entry.extents, names)
+		pl.rewriteInPlace(shrink(d.entry.extents, d.room()), names)
 		rewrite.extents(size, shrink(d.entry.extents, size))
 	}
 	sector := pl.e.v.sequence.partition.Start + block

@@ -4,6 +4,23 @@ package udf
 // descriptors, 4/14.17.
 const extendedFixed = 216
 
+// space is how many bytes of its block an entry has for allocation descriptors, or
+// for content of its own.
+func (e *entry) space() int {
+	if e.extended {
+		return SectorSize - extendedFixed - e.attributes
+	}
+	return SectorSize - entryFixed - e.attributes
+}
+
+// slots is how many allocation descriptors fit an entry that is rewritten.
+func (e *entry) slots() int {
+	if e.long {
+		return e.space() / 16
+	}
+	return e.space() / 8
+}
+
 // entryRewrite changes a directory's entry where it lies.
 type entryRewrite struct {
 	b []byte // its block
