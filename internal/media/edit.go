@@ -198,11 +198,16 @@ func (e *Edit) Plan(_ Options) (*Plan, error) {
 
 // patch edits the tree.
 func (e *Edit) patch() (*udf.Patch, error) {
-	tree, err := e.image.vol.Editor()
+	patch, err := e.patchTree()
 	var refusal *udf.RefusedError
 	if errors.As(err, &refusal) {
 		return nil, &RefusedError{Reason: refusal.Reason}
 	}
+	return patch, err
+}
+
+func (e *Edit) patchTree() (*udf.Patch, error) {
+	tree, err := e.image.vol.Editor()
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package media
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -23,7 +24,7 @@ func (e *Edit) Rebuild(ctx context.Context, out string) error {
 	if err := e.image.vol.Check(); err != nil {
 		return truncatedFile(err)
 	}
-	spec := DiscSpec{Label: cut(e.image.Label(), 32), Recorded: e.image.vol.Recorded()}
+	spec := DiscSpec{Label: cmp.Or(cut(e.image.Label(), 32), unlabelled), Recorded: e.image.vol.Recorded()}
 	var err error
 	if spec.Files, spec.Directories, err = e.files(); err != nil {
 		return err
@@ -38,6 +39,9 @@ func (e *Edit) Rebuild(ctx context.Context, out string) error {
 	}
 	return buildDisc(ctx, out, spec, 0o600)
 }
+
+// unlabelled is the label of a disc that had none; every volume needs one.
+const unlabelled = "WINDOWS"
 
 func cut(s string, n int) string {
 	if len(s) <= n {
@@ -59,8 +63,12 @@ func (e *Edit) files() ([]DiscFile, []string, error) {
 		if err != nil || path == "." {
 			return err
 		}
+		key := udf.Fold(path)
+		if other := cmp.Or(files[key].Path, dirs[key]); other != "" {
+			return &RebuildError{Reason: fmt.Sprintf("%s and %s on it are the same name to Windows", udf.Printable(other), udf.Printable(path))}
+		}
 		if d.IsDir() {
-			dirs[udf.Fold(path)] = path
+			dirs[key] = path
 			return nil
 		}
 		info, err := d.Info()
@@ -70,7 +78,7 @@ func (e *Edit) files() ([]DiscFile, []string, error) {
 		if total += info.Size(); total > maxSharing*e.image.size {
 			return &RebuildError{Reason: fmt.Sprintf("its files have more than %d times its own %d bytes together", maxSharing, e.image.size)}
 		}
-		files[udf.Fold(path)] = DiscFile{Path: path, Size: info.Size(), Open: func() (io.ReadCloser, error) { return tree.Open(path) }}
+		files[key] = DiscFile{Path: path, Size: info.Size(), Open: func() (io.ReadCloser, error) { return tree.Open(path) }}
 		return nil
 	})
 	if err != nil {

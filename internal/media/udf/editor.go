@@ -79,17 +79,20 @@ func (e *Editor) load(block uint32) (*editDir, error) {
 	return out, nil
 }
 
-func (d *editDir) find(name string) *editName {
+// find finds a name in any case. Names that differ in their case only are one to
+// Windows, which opens either: none of them is edited.
+func (d *editDir) find(name string) (*editName, error) {
 	var found *editName
 	for _, n := range d.names {
-		switch {
-		case n.name == name:
-			return n
-		case found == nil && strings.EqualFold(n.name, name):
-			found = n
+		if !strings.EqualFold(n.name, name) {
+			continue
 		}
+		if found != nil {
+			return nil, refuse("%s and %s in one directory are the same name to Windows", Printable(found.name), Printable(n.name))
+		}
+		found = n
 	}
-	return found
+	return found, nil
 }
 
 // split checks a path and gives its elements.
@@ -116,8 +119,10 @@ func split(path string) ([]string, error) {
 func (e *Editor) descend(path string, elements []string, makeIt bool) (*editDir, error) {
 	at := e.root
 	for _, name := range elements {
-		n := at.find(name)
+		n, err := at.find(name)
 		switch {
+		case err != nil:
+			return nil, err
 		case n == nil && !makeIt:
 			return nil, &fs.PathError{Op: "edit", Path: path, Err: fs.ErrNotExist}
 		case n == nil:
@@ -154,8 +159,10 @@ func (e *Editor) Add(path string, size int64, content io.ReaderAt) error {
 	if err != nil {
 		return err
 	}
-	n := dir.find(elements[last])
+	n, err := dir.find(elements[last])
 	switch {
+	case err != nil:
+		return err
 	case n == nil:
 		n = &editName{name: elements[last]}
 		dir.names = append(dir.names, n)
@@ -178,7 +185,10 @@ func (e *Editor) Remove(path string) error {
 	if err != nil {
 		return err
 	}
-	n := dir.find(elements[last])
+	n, err := dir.find(elements[last])
+	if err != nil {
+		return err
+	}
 	if n == nil {
 		return &fs.PathError{Op: "remove", Path: path, Err: fs.ErrNotExist}
 	}
