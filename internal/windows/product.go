@@ -42,7 +42,8 @@ const anyWindows = "Windows PV"
 // OSType is the OS type that clouds of CloudStack's kind know the product by,
 // e.g. "Windows Server 2022 (64-bit)". The names vary by version and site: a
 // cloud that lacks it is asked for AnyOSType. It chooses the buses of every
-// machine made from a template.
+// machine made from a template. That of Windows Server 2025 has no "(64-bit)":
+// it is seeded without, from CloudStack 4.20.1 on.
 func (p Product) OSType() string {
 	if p.osType == "" {
 		return anyWindows
@@ -80,7 +81,7 @@ var (
 		{"Windows Server, version 20H2", 19042, 20347, []string{"2k19", "w10", "2k16"}, anyWindows},
 		{"Windows Server 2022", 20348, 25397, []string{"2k22", "2k19", "w10"}, "Windows Server 2022 (64-bit)"},
 		{"Windows Server, version 23H2", 25398, 26099, []string{"2k22", "2k19", "w10"}, anyWindows},
-		{"Windows Server 2025", 26100, 0, []string{"2k25", "w11", "2k22"}, "Windows Server 2025 (64-bit)"},
+		{"Windows Server 2025", 26100, 0, []string{"2k25", "w11", "2k22"}, "Windows Server 2025"},
 	}
 	clients = []line{
 		{"Windows 10", 10240, 21999, []string{"w10", "2k19", "2k16"}, "Windows 10 (64-bit)"},

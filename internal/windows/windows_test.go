@@ -309,7 +309,7 @@ func TestOSType(t *testing.T) {
 		{14393, "Server", "Windows Server 2016 (64-bit)"},
 		{17763, "Server", "Windows Server 2019 (64-bit)"},
 		{20348, "Server Core", "Windows Server 2022 (64-bit)"},
-		{26100, "Server", "Windows Server 2025 (64-bit)"},
+		{26100, "Server", "Windows Server 2025"},
 		{25398, "Server Core", "Windows PV"},
 		{19045, "Client", "Windows 10 (64-bit)"},
 		{26100, "Client", "Windows 11 (64-bit)"},
