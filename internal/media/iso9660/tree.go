@@ -6,8 +6,11 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode/utf16"
+
+	"github.com/wintemplate/packer-plugin-wintemplate/internal/media/udf"
 )
 
 // File is a file to write.
@@ -24,7 +27,8 @@ type node struct {
 	name     string
 	parent   *node
 	children []*node
-	file     *File // nil for a directory
+	index    map[string]*node // by udf.Fold of the name
+	file     *File            // nil for a directory
 	ids      [2][]byte
 	sector   [2]uint32 // of the extent, in either tree
 	size     [2]uint32
@@ -56,8 +60,7 @@ func buildTree(files []File) (*node, error) {
 			case found != nil && (last || found.file != nil):
 				return nil, fmt.Errorf("%s: there are two files of that name", f.Path)
 			case found == nil:
-				found = &node{name: name, parent: at}
-				at.children = append(at.children, found)
+				found = at.add(name)
 			}
 			if last {
 				found.file = f
@@ -69,19 +72,21 @@ func buildTree(files []File) (*node, error) {
 	return root, root.identify()
 }
 
-func (n *node) child(name string) *node {
-	for _, c := range n.children {
-		if strings.EqualFold(c.name, name) {
-			return c
-		}
+func (n *node) child(name string) *node { return n.index[udf.Fold(name)] }
+
+func (n *node) add(name string) *node {
+	if n.index == nil {
+		n.index = map[string]*node{}
 	}
-	return nil
+	c := &node{name: name, parent: n}
+	n.index[udf.Fold(name)], n.children = c, append(n.children, c)
+	return c
 }
 
 // identify gives every node its identifier in both trees.
 func (n *node) identify() error {
 	slices.SortFunc(n.children, func(a, b *node) int { return cmp.Compare(a.name, b.name) })
-	taken := map[string]bool{}
+	taken := map[string]int{}
 	for _, c := range n.children {
 		id := shortName(c.name, c.file == nil, taken)
 		if c.file != nil {
@@ -102,8 +107,9 @@ func (n *node) identify() error {
 	return nil
 }
 
-// shortName makes a name of level 1: 8.3 characters of A-Z, 0-9 and _.
-func shortName(name string, dir bool, taken map[string]bool) string {
+// shortName makes a name of level 1: 8.3 characters of A-Z, 0-9 and _. taken has
+// the names of the directory, with the last number that was tried behind each.
+func shortName(name string, dir bool, taken map[string]int) string {
 	clean := func(s string, limit int) string {
 		var b strings.Builder
 		for _, r := range strings.ToUpper(s) {
@@ -129,12 +135,16 @@ func shortName(name string, dir bool, taken map[string]bool) string {
 		}
 		return base + "." + extension
 	}
-	id := join(base)
-	for i := 1; taken[id]; i++ {
-		suffix := fmt.Sprint(i)
+	id, first := join(base), join(base)
+	for {
+		if _, found := taken[id]; !found {
+			break
+		}
+		taken[first]++
+		suffix := strconv.Itoa(taken[first])
 		id = join(base[:min(len(base), 8-len(suffix))] + suffix)
 	}
-	taken[id] = true
+	taken[id] = 0
 	return id
 }
 

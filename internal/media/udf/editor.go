@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"slices"
 	"strings"
 )
 
@@ -32,6 +33,8 @@ type editDir struct {
 	entry *entry // nil for a new one
 	// names are in the order of the disc, new ones at the end.
 	names []*editName
+	// index has the names by Fold; more than one where they differ in case only.
+	index map[string][]*editName
 	dirty bool
 	// links is added to the entry's link count.
 	links int
@@ -74,7 +77,7 @@ func (e *Editor) load(block uint32) (*editDir, error) {
 	}
 	out := &editDir{entry: d.entry}
 	for _, f := range d.fids {
-		out.names = append(out.names, &editName{name: f.name, dir: f.dir, icb: f.block, raw: d.raw[f.offset : f.offset+f.length]})
+		out.insert(&editName{name: f.name, dir: f.dir, icb: f.block, raw: d.raw[f.offset : f.offset+f.length]})
 	}
 	return out, nil
 }
@@ -82,17 +85,29 @@ func (e *Editor) load(block uint32) (*editDir, error) {
 // find finds a name in any case. Names that differ in their case only are one to
 // Windows, which opens either: none of them is edited.
 func (d *editDir) find(name string) (*editName, error) {
-	var found *editName
-	for _, n := range d.names {
-		if !strings.EqualFold(n.name, name) {
-			continue
-		}
-		if found != nil {
-			return nil, refuse("%s and %s in one directory are the same name to Windows", Printable(found.name), Printable(n.name))
-		}
-		found = n
+	switch found := d.index[Fold(name)]; len(found) {
+	case 0:
+		return nil, nil
+	case 1:
+		return found[0], nil
+	default:
+		return nil, refuse("%s and %s in one directory are the same name to Windows", Printable(found[0].name), Printable(found[1].name))
 	}
-	return found, nil
+}
+
+// insert adds a name behind the others.
+func (d *editDir) insert(n *editName) {
+	if d.index == nil {
+		d.index = map[string][]*editName{}
+	}
+	key := Fold(n.name)
+	d.names, d.index[key] = append(d.names, n), append(d.index[key], n)
+}
+
+// remove takes a name that find gave out of the directory.
+func (d *editDir) remove(n *editName) {
+	d.names = slices.DeleteFunc(d.names, func(x *editName) bool { return x == n })
+	delete(d.index, Fold(n.name))
 }
 
 // split checks a path and gives its elements.
@@ -127,7 +142,8 @@ func (e *Editor) descend(path string, elements []string, makeIt bool) (*editDir,
 			return nil, &fs.PathError{Op: "edit", Path: path, Err: fs.ErrNotExist}
 		case n == nil:
 			n = &editName{name: name, dir: true, child: &editDir{dirty: true}}
-			at.names, at.dirty = append(at.names, n), true
+			at.insert(n)
+			at.dirty = true
 			at.links++
 			e.dirs++
 		case !n.dir:
@@ -165,7 +181,7 @@ func (e *Editor) Add(path string, size int64, content io.ReaderAt) error {
 		return err
 	case n == nil:
 		n = &editName{name: elements[last]}
-		dir.names = append(dir.names, n)
+		dir.insert(n)
 		e.files++
 	case n.dir:
 		return &fs.PathError{Op: "add", Path: path, Err: fmt.Errorf("%s is a directory", n.name)}
@@ -198,13 +214,8 @@ func (e *Editor) Remove(path string) error {
 	if n.dir {
 		dir.links--
 	}
-	kept := dir.names[:0]
-	for _, x := range dir.names {
-		if x != n {
-			kept = append(kept, x)
-		}
-	}
-	dir.names, dir.dirty = kept, true
+	dir.remove(n)
+	dir.dirty = true
 	return nil
 }
 
