@@ -33,7 +33,7 @@ func OpenDrivers(path string) (*Drivers, io.Closer, error) {
 	var truncated *iso9660.TruncatedError
 	switch {
 	case errors.Is(err, iso9660.ErrNotISO):
-		err = fmt.Errorf("not a drivers ISO: %s; give virtio-win's ISO", describe(f, info.Size()))
+		err = fmt.Errorf("not a drivers ISO: %s; give virtio-win's ISO", describe(f, info.Size(), "ISO 9660"))
 	case errors.As(err, &truncated):
 		err = &TruncatedError{Size: truncated.Size, Want: truncated.Want}
 	}

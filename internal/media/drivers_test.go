@@ -163,7 +163,7 @@ func TestDriversAreNoISO(t *testing.T) {
 		b    []byte
 		want string
 	}{
-		"text":      {[]byte("hello"), "not a drivers ISO"},
+		"text":      {[]byte("hello"), "not a drivers ISO: in its 5 bytes is no ISO 9660 volume"},
 		"truncated": {b[:len(b)/2], "truncated"},
 	} {
 		path := filepath.Join(t.TempDir(), name)

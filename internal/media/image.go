@@ -30,7 +30,7 @@ func Open(r io.ReaderAt, size int64) (*Image, error) {
 	var truncated *udf.TruncatedError
 	switch {
 	case errors.Is(err, udf.ErrNotUDF):
-		return nil, &NotWindowsError{Found: describe(r, size)}
+		return nil, &NotWindowsError{Found: describe(r, size, "UDF")}
 	case errors.As(err, &truncated):
 		return nil, &TruncatedError{Size: size, Want: truncated.Want}
 	case err != nil:
@@ -79,8 +79,9 @@ func (i *Image) Size() int64 { return i.size }
 // Label is the volume's label.
 func (i *Image) Label() string { return i.vol.Label() }
 
-// describe says what a file without a UDF volume is.
-func describe(r io.ReaderAt, size int64) string {
+// describe says what a file is that has no volume of the wanted kind, "UDF" or
+// "ISO 9660".
+func describe(r io.ReaderAt, size int64, wanted string) string {
 	head := make([]byte, 512)
 	n, _ := r.ReadAt(head, 0)
 	head = head[:n]
@@ -102,5 +103,5 @@ func describe(r io.ReaderAt, size int64) string {
 		label := strings.TrimRight(string(volume[40:72]), " \x00")
 		return fmt.Sprintf("it is an ISO 9660 disc labelled %q without UDF, which Windows' discs have", label)
 	}
-	return fmt.Sprintf("in its %d bytes is no UDF volume", size)
+	return fmt.Sprintf("in its %d bytes is no %s volume", size, wanted)
 }
