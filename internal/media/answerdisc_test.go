@@ -157,6 +157,8 @@ func TestAnswerDiscRefuses(t *testing.T) {
 		"absolute":      {nil, "", one("/x"), "no relative path"},
 		"backslash":     {nil, "", one(`a\b`), "Joliet doesn't hold"},
 		"colon":         {nil, "", one("a:b"), "Joliet doesn't hold"},
+		"pipe":          {nil, "", one("a|b"), "Windows doesn't allow"},
+		"folder's name": {nil, "", one("a<b>/c"), "Windows doesn't allow"},
 		"beyond UCS-2":  {nil, "", one("😀.txt"), "Joliet doesn't hold"},
 		"long name":     {nil, "", one(strings.Repeat("x", 65)), "Joliet holds 64"},
 		"deep":          {nil, "", one("1/2/3/4/5/6/7/8"), "deeper"},

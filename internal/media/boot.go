@@ -141,7 +141,10 @@ func (b *efiBoot) sameBytes(i *Image, v variant) (bool, error) {
 type span struct{ at, length int64 }
 
 func equalSpans(a, b io.ReaderAt, spans []span) (bool, error) {
-	const chunk = 256 << 10
+	var chunk int64 // most are small, and there are thousands of them
+	for _, s := range spans {
+		chunk = max(chunk, min(s.length, 256<<10))
+	}
 	x, y := make([]byte, chunk), make([]byte, chunk)
 	for _, s := range spans {
 		for done := int64(0); done < s.length; done += chunk {

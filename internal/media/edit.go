@@ -95,13 +95,10 @@ func (e *Edit) AddFile(path string, s Source) error {
 	return nil
 }
 
-// checkPath refuses what neither UDF nor Windows holds.
+// checkPath refuses what is no path on a disc.
 func checkPath(path string) error {
 	if !fs.ValidPath(path) || path == "." {
 		return &fs.PathError{Op: "edit", Path: path, Err: fs.ErrInvalid}
-	}
-	if strings.ContainsAny(path, `\*:?"<>|`) || strings.ContainsFunc(path, func(r rune) bool { return r < 0x20 }) {
-		return fmt.Errorf("%q: a name with a character that Windows doesn't allow", path)
 	}
 	return nil
 }

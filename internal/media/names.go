@@ -13,6 +13,8 @@ var deviceName = regexp.MustCompile(`(?i)^(CON|PRN|AUX|NUL|CONIN\$|CONOUT\$|COM[
 // nothing.
 func notForWindows(element string) string {
 	switch {
+	case strings.ContainsAny(element, `<>:"|?*\`) || strings.ContainsFunc(element, func(r rune) bool { return r < 0x20 }):
+		return "has a name with a character that Windows doesn't allow"
 	case deviceName.MatchString(element):
 		return "has a name that is a device to Windows"
 	case element != strings.TrimRight(element, ". "):
