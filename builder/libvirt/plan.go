@@ -278,9 +278,8 @@ func (p *Plan) payloadBytes() int64 {
 	return sum
 }
 
-// driverPath is where the answer disc holds a driver's file. Setup before
-// build 26100 is given folders in the answer file; from then on it aborts on
-// them and takes $WinPEDriver$ instead.
+// driverPath is where the answer disc holds a driver's file: in a folder that the
+// answer file lists, or in $WinPEDriver$, where Setup looks by itself.
 func (p *Plan) driverPath(driver, file string) string {
 	if p.Product.DriversIn() == windows.WinPEDriver {
 		return path.Join("$WinPEDriver$", driver, file)

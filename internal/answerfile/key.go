@@ -49,15 +49,15 @@ func (a Answers) validateKey(p *problems) {
 		p.add("product_key", "given, but %s is an evaluation edition, which accepts none; install from a volume or retail medium", a.Image.EditionID)
 		return
 	}
-	product, edition, ok := windows.KeyOwner(key)
-	if !ok {
-		return // only Microsoft knows whose it is
+	if windows.KeyFits(a.Product, a.Image.EditionID, key) {
+		return
 	}
-	server := strings.HasPrefix(edition, "Server")
-	if !strings.EqualFold(edition, a.Image.EditionID) || product != "" && product != a.Product.Name || server != a.Product.Server {
-		owner := strings.TrimSpace(product + " " + edition)
-		p.add("product_key", "this is the public key of %s, but the image is %s %s; Setup would say that no images are available", owner, a.Product.Name, a.Image.EditionID)
+	product, edition, _ := windows.KeyOwner(key)
+	owner := strings.TrimSpace(product + " " + edition)
+	if strings.EqualFold(edition, a.Image.EditionID) && product == "" {
+		owner += " of another version"
 	}
+	p.add("product_key", "this is the public key of %s, but the image is %v %s; Setup would say that no images are available", owner, a.Product, a.Image.EditionID)
 }
 
 // validateKeyForm checks a given key as far as it can be without the image. It

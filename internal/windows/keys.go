@@ -121,6 +121,22 @@ func KeyOwner(key string) (product, editionID string, ok bool) {
 	return "", "", false
 }
 
+// KeyFits tells whether a key can belong to a product and edition. A key that is
+// not public fits as far as anybody can tell but Microsoft. A public one fits
+// where KMSClientKey or InstallKey gives it: the long-term editions of 2016 and
+// of later versions have the same EDITIONID, and other keys.
+func KeyFits(p Product, editionID, key string) bool {
+	if _, _, public := KeyOwner(key); !public {
+		return true
+	}
+	for _, find := range []func(Product, string) (string, bool){KMSClientKey, InstallKey} {
+		if own, ok := find(p, editionID); ok && strings.EqualFold(own, strings.TrimSpace(key)) {
+			return true
+		}
+	}
+	return false
+}
+
 // IsEvaluation tells an evaluation edition by its EDITIONID
 // ("ServerStandardEval", "EnterpriseSEval").
 func IsEvaluation(editionID string) bool {

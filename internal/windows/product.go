@@ -137,11 +137,16 @@ func (d DriverDelivery) String() string {
 	return "DriverPaths"
 }
 
+// firstWindows11 is the first client build that is called Windows 11.
+const firstWindows11 = 22000
+
 // DriversIn says how this build's Setup takes its drivers. From 26100 on any
 // driver that fails to install aborts Setup, and one that is listed while
-// another disc carries it too fails with 0x80070103 (quickemu 6a34e59f).
+// another disc carries it too fails with 0x80070103 (quickemu 6a34e59f). Setup
+// of every version reads $WinPEDriver$ (Microsoft KB2686316), so all of Windows
+// 11 gets its drivers the same way.
 func (p Product) DriversIn() DriverDelivery {
-	if p.Build >= FirstConXBuild {
+	if p.Build >= FirstConXBuild || !p.Server && p.Build >= firstWindows11 {
 		return WinPEDriver
 	}
 	return DriverPaths

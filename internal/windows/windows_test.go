@@ -26,8 +26,8 @@ func TestProductOf(t *testing.T) {
 		{26100, "Server", "Windows Server 2025", "2k25", WinPEDriver},
 		{14393, "Client", "Windows 10", "w10", DriverPaths},
 		{19045, "Client", "Windows 10", "w10", DriverPaths},
-		{22000, "Client", "Windows 11", "w11", DriverPaths},
-		{22631, "Client", "Windows 11", "w11", DriverPaths},
+		{22000, "Client", "Windows 11", "w11", WinPEDriver},
+		{22631, "Client", "Windows 11", "w11", WinPEDriver},
 		{26100, "Client", "Windows 11", "w11", WinPEDriver},
 		{26200, "Client", "Windows 11", "w11", WinPEDriver},
 	}

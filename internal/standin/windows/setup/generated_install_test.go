@@ -30,6 +30,7 @@ func TestGeneratedFilesInstall(t *testing.T) {
 		{26100, "Server", "ServerDatacenter", answerfile.Volume, 4, "volume", "*"},
 		{19045, "Client", "Professional", answerfile.Retail, 8, "retail", "*"},
 		{19044, "Client", "EnterpriseS", answerfile.Volume, 1, "volume", "*"},
+		{22631, "Client", "Enterprise", answerfile.Volume, 3, "volume", "*"},
 		{26100, "Client", "EnterpriseEval", answerfile.Evaluation, 1, "eval", "*"},
 		{26200, "Client", "Professional", answerfile.Retail, 11, "retail", "WIN11"},
 	} {
@@ -57,6 +58,30 @@ func TestGeneratedFilesInstall(t *testing.T) {
 				})
 			}
 		}
+	}
+}
+
+// TestOtherSetupLanguage: a medium whose own pages are in English only installs
+// a Korean image, as far as OOBE in Korean.
+func TestOtherSetupLanguage(t *testing.T) {
+	for _, v := range []struct {
+		build                 int
+		installation, edition string
+	}{{20348, "Server", "ServerStandardEval"}, {26100, "Client", "EnterpriseEval"}} {
+		product, err := windows.ProductOf(v.build, v.installation)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a := answerfile.Answers{Product: product, Firmware: answerfile.UEFI, Image: answerfile.Image{
+			Index: 2, EditionID: v.edition, Architecture: "amd64", Languages: []string{"ko-KR"}, DefaultLanguage: "ko-KR",
+			SetupLanguages: []string{"en-US"}, Channel: answerfile.Evaluation, Editions: 1,
+		}}
+		if product.Server {
+			a.AdministratorPassword = "Aa1!-x9-longer"
+		} else {
+			a.BuildAccount = &answerfile.LocalAccount{Name: "packer", Password: "Aa1!-x9-longer", Administrator: true}
+		}
+		install(t, a, v.installation, "eval", 1)
 	}
 }
 
