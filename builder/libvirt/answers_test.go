@@ -382,7 +382,7 @@ func TestOwnAnswerFileRefused(t *testing.T) {
 		}
 	}
 
-	// Defects that only the media show, and that the machine would stop at.
+	// Defects that need no media are named by `packer validate`.
 	broken := bytes.ReplaceAll(data, []byte("HideEULAPage"), []byte("HideUlaPage"))
 	broken = bytes.ReplaceAll(broken, []byte(`bootstrap.ps1`), []byte(`other.ps1`))
 	if bytes.Equal(broken, data) {
@@ -391,8 +391,24 @@ func TestOwnAnswerFileRefused(t *testing.T) {
 	if err := os.WriteFile(path, broken, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	_, err = planFor(t, block{"answer_file": path}, facts(server2022), driverISO{})
+	_, _, err = prepare(t, with(block{"answer_file": path}))
 	for _, want := range []string{"answer_file: " + path + ": ", "HideUlaPage", "OOBE/HideEULAPage", "FirstLogonCommands"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q is not in: %v", want, err)
+		}
+	}
+
+	// Those that only the media show are named before the machine starts.
+	broken = bytes.Replace(data, []byte("<Key>/IMAGE/INDEX</Key>"), []byte("<Key>/IMAGE/NAME</Key>"), 1)
+	broken = bytes.Replace(broken, []byte("<Type>EFI</Type>"), []byte("<Type>Primary</Type>"), 1)
+	if bytes.Equal(broken, data) {
+		t.Fatal("nothing is broken")
+	}
+	if err := os.WriteFile(path, broken, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, err = planFor(t, block{"answer_file": path}, facts(server2022), driverISO{})
+	for _, want := range []string{"answer_file: " + path + ": ", "/IMAGE/NAME", "no partition of type EFI"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q is not in: %v", want, err)
 		}

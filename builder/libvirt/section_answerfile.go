@@ -66,6 +66,9 @@ func (c *AnswerFileConfig) Prepare(comm *communicator.Config) []error {
 		return append(errs, fmt.Errorf("answer_file: %s: %w", c.AnswerFile, err))
 	}
 	c.own, c.ownData = &facts, data
+	for _, defect := range answerfile.Defects(answerfile.CheckFileForm(data)) {
+		errs = append(errs, fmt.Errorf("answer_file: %s: %w", c.AnswerFile, defect))
+	}
 	return append(errs, c.logon(comm)...)
 }
 

@@ -47,11 +47,15 @@ func (a Answers) checkAccount(p *problems, field string, account LocalAccount, s
 		p.add(field+".name", "%q is given twice", account.Name)
 	}
 	seen[key] = true
-	if locale, err := windows.LookupLocale(a.language()); err == nil && strings.EqualFold(account.Name, locale.Administrator) ||
-		strings.EqualFold(account.Name, "Administrator") || strings.EqualFold(account.Name, "Guest") {
-		p.add(field+".name", "%q is the name of a built-in account", account.Name)
+	administrator := ""
+	if locale, err := windows.LookupLocale(a.language()); err == nil {
+		administrator = locale.Administrator
 	}
-	a.checkPassword(p, field+".password", account.Password, account.Name, strings.Trim(a.ComputerName, "*"))
+	if isBuiltIn(account.Name, administrator) {
+		p.add(field+".name", "%q is the name of a built-in account or group", account.Name)
+	}
+	names := append(nameParts(account.DisplayName), account.Name, strings.Trim(a.ComputerName, "*"))
+	a.checkPassword(p, field+".password", account.Password, names...)
 	if n := characters(account.DisplayName); n > maxDisplayName {
 		p.add(field+".display_name", "%d characters; Windows takes %d", n, maxDisplayName)
 	}
@@ -60,6 +64,28 @@ func (a Answers) checkAccount(p *problems, field string, account LocalAccount, s
 	}
 	p.check(checkText(field+".display_name", account.DisplayName))
 	p.check(checkText(field+".description", account.Description))
+}
+
+// builtIn are the accounts and groups that every Windows has, by their English
+// names, and the names that it gives to nobody: an account cannot have the name
+// of another account or group ("NetUserAdd": NERR_UserExists, NERR_GroupExists).
+var builtIn = []string{
+	"Administrator", "Guest", "DefaultAccount", "WDAGUtilityAccount", "defaultuser0",
+	"Administrators", "Users", "Guests", "Power Users", "Backup Operators", "Remote Desktop Users", "Replicator", "Everyone",
+	"System", "Network", "Network Service", "Local Service", "Interactive", "Service", "Batch", "Dialup", "Anonymous Logon",
+}
+
+// isBuiltIn tells whether a name is one of those; administrator is what the
+// image's language calls RID 500, "" when it is not known.
+func isBuiltIn(name, administrator string) bool {
+	return containsFold(builtIn, name) || administrator != "" && strings.EqualFold(name, administrator)
+}
+
+// nameParts are the parts of a display name that no password may hold
+// (Microsoft, "Password must meet complexity requirements"); those of fewer than
+// three characters are not looked at.
+func nameParts(displayName string) []string {
+	return strings.FieldsFunc(displayName, func(c rune) bool { return strings.ContainsRune(",.-_ #\t", c) })
 }
 
 // checkPassword never shows the password.

@@ -255,8 +255,9 @@ func TestHostileTexts(t *testing.T) {
 	for _, password := range passwords {
 		a := server2022()
 		a.AdministratorPassword = password
-		a.LocalAccounts = []LocalAccount{{Name: "u & '&lt;' 한글", Password: password, DisplayName: password}}
-		a.LocalAccounts[0].Name = "u & 'x' 한글日本"
+		const name = "u & 'x' 한글日本"
+		// No password may hold a part of its own account's display name.
+		a.LocalAccounts = []LocalAccount{{Name: name, Password: password}, {Name: "other", Password: "Zz-0123456789", DisplayName: password}}
 		got, err := Autounattend(a)
 		if err != nil {
 			t.Errorf("%q: %v", password, err)
@@ -270,10 +271,11 @@ func TestHostileTexts(t *testing.T) {
 		shell := userFile{root: root}.component(passOOBE, componentShell)
 		administrator, _ := reveal(shell.value("UserAccounts/AdministratorPassword/Value"), "AdministratorPassword")
 		auto, _ := reveal(shell.value("AutoLogon/Password/Value"), "Password")
-		local := shell.find("UserAccounts/LocalAccounts/LocalAccount")
+		accounts := shell.find("UserAccounts/LocalAccounts").kids
+		local, display := accounts[0], accounts[1].value("DisplayName")
 		own, _ := reveal(local.value("Password/Value"), "Password")
-		if administrator != password || auto != password || own != password || local.value("DisplayName") != password || local.value("Name") != a.LocalAccounts[0].Name {
-			t.Errorf("%q came back as %q, %q, %q, %q, %q", password, administrator, auto, own, local.value("DisplayName"), local.value("Name"))
+		if administrator != password || auto != password || own != password || display != password || local.value("Name") != name {
+			t.Errorf("%q came back as %q, %q, %q, %q, %q", password, administrator, auto, own, display, local.value("Name"))
 		}
 		if bytes.Contains(got, []byte(password)) && strings.ContainsAny(password, `&<>`) {
 			t.Errorf("%q stands in the file as it is", password)

@@ -27,10 +27,8 @@ func Autounattend(a Answers) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	for i, fragment := range a.Fragments {
-		if err := doc.merge(fragment); err != nil {
-			return nil, fmt.Errorf("answer_file_fragment[%d]: %w", i, err)
-		}
+	if err := doc.mergeAll(a.Fragments); err != nil {
+		return nil, err
 	}
 	return encode(doc.root)
 }

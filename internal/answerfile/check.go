@@ -23,7 +23,7 @@ func checkDocument(root *node, product windows.Product, architecture string) []e
 			continue
 		}
 		pass := settings.attr("pass")
-		if !slices.Contains(passes, pass) && pass != "oobeUser" {
+		if !slices.Contains(passes, pass) {
 			c.found(settings, "pass %q; it is one of %s", pass, strings.Join(passes, ", "))
 			continue
 		}

@@ -4,6 +4,7 @@ import (
 	"encoding/xml"
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // The passes that a generated file uses, in the order in which Windows meets
@@ -67,7 +68,7 @@ func (d *document) component(pass, name string, kids ...*node) *node {
 	}
 	settings := d.settings(pass)
 	for _, c := range settings.kids {
-		if c.name == "component" && c.attr("name") == name {
+		if c.name == "component" && strings.EqualFold(c.attr("name"), name) {
 			return c.add(kids...)
 		}
 	}

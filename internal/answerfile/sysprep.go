@@ -84,18 +84,37 @@ func (a SysprepAnswers) Validate() error {
 	case !a.Product.Server:
 		p.check(checkAccountName("account", a.Account, ""))
 	}
-	for i, fragment := range a.Fragments {
-		field := fmt.Sprintf("answer_file_fragment[%d]", i)
-		root, err := parse(fragment)
-		if err != nil {
-			p.add(field, "%v", err)
-			continue
-		}
-		for _, defect := range checkDocument(root, a.Product, or(a.Architecture, "amd64")) {
-			p.add(field, "%v", defect)
-		}
-	}
+	a.validateFragments(&p)
 	return p.err()
+}
+
+// validateFragments checks each fragment, and then the file that they make of
+// the generated one.
+func (a SysprepAnswers) validateFragments(p *problems) {
+	before := len(*p)
+	architecture := or(a.Architecture, amd64)
+	for i, fragment := range a.Fragments {
+		checkFragment(p, i, fragment, func(root *node) []error { return checkDocument(root, a.Product, architecture) })
+	}
+	if len(a.Fragments) == 0 || len(*p) > before {
+		return
+	}
+	merged, err := a.document()
+	if err != nil {
+		return // named already
+	}
+	if err := merged.mergeAll(a.Fragments); err != nil {
+		p.check(err)
+		return
+	}
+	var found problems
+	found = append(found, checkDocument(merged.root, a.Product, architecture)...)
+	f := userFile{root: merged.root, p: &found}
+	f.commands()
+	f.names()
+	for _, defect := range found {
+		p.add(fragmentField(a.Fragments), "merged into the generated file: %v", defect)
+	}
 }
 
 // Unattend renders the answer file for sysprep. It validates first.
@@ -103,6 +122,17 @@ func Unattend(a SysprepAnswers) ([]byte, error) {
 	if err := a.Validate(); err != nil {
 		return nil, err
 	}
+	doc, err := a.document()
+	if err != nil {
+		return nil, err
+	}
+	if err := doc.mergeAll(a.Fragments); err != nil {
+		return nil, err
+	}
+	return encode(doc.root)
+}
+
+func (a SysprepAnswers) document() (*document, error) {
 	locale, err := windows.LookupLocale(a.Language)
 	if err != nil {
 		return nil, fmt.Errorf("language: %w", err)
@@ -111,7 +141,7 @@ func Unattend(a SysprepAnswers) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("time_zone: %w", err)
 	}
-	doc := newDocument(or(a.Architecture, "amd64"))
+	doc := newDocument(or(a.Architecture, amd64))
 
 	if a.SkipRearm {
 		doc.component(passGeneralize, componentActivation, number("SkipRearm", 1))
@@ -137,12 +167,7 @@ func Unattend(a SysprepAnswers) ([]byte, error) {
 		doc.component(passOOBE, componentShell, oobePages(),
 			group("UserAccounts", group("LocalAccounts", localAccount(account))))
 	}
-	for i, fragment := range a.Fragments {
-		if err := doc.merge(fragment); err != nil {
-			return nil, fmt.Errorf("answer_file_fragment[%d]: %w", i, err)
-		}
-	}
-	return encode(doc.root)
+	return doc, nil
 }
 
 func ownerNodes(a SysprepAnswers) []*node {

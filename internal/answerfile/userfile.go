@@ -2,6 +2,7 @@ package answerfile
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -17,26 +18,66 @@ func CheckFile(data []byte, a Answers) error {
 	if err != nil {
 		return err
 	}
+	defects := checkWhole(root, a)
+	return defects.err()
+}
+
+// checkWhole finds the defects of a complete answer file.
+func checkWhole(root *node, a Answers) problems {
 	var p problems
-	for _, defect := range checkDocument(root, a.Product, a.Image.Architecture) {
-		p = append(p, defect)
-	}
+	p = append(p, checkDocument(root, a.Product, a.Image.Architecture)...)
 	f := userFile{root: root, a: a, p: &p}
-	if a.InstallMethod != MethodApply {
+	if a.InstallMethod == MethodApply {
+		f.applied()
+	} else {
 		f.languages()
 		f.disk()
 		f.image()
 		f.key()
 		f.drivers()
 	}
+	f.accounts()
+	f.always()
+	return p
+}
+
+// always finds what is a defect whatever the medium holds.
+func (f userFile) always() {
 	f.commands()
+	f.names()
 	f.welcome()
 	f.firstLogon()
 	if f.pass(passGeneralize) != nil {
-		p.add("generalize", "the pass belongs into the file for sysprep: from here it stays in C:\\Windows\\Panther, and sysprep takes it from there")
+		f.p.add("generalize", "the pass belongs into the file for sysprep: from here it stays in C:\\Windows\\Panther, and sysprep takes it from there")
 	}
+}
+
+// CheckFileForm names the defects that a user's own Autounattend.xml has
+// whatever the medium holds. CheckFile names the others as well.
+func CheckFileForm(data []byte) error {
+	root, err := parse(data)
+	if err != nil {
+		return err
+	}
+	var p problems
+	p = append(p, formDefects(root)...)
+	userFile{root: root, p: &p}.always()
 	return p.err()
 }
+
+// formDefects are those that a document has on servers and on clients.
+func formDefects(root *node) []error {
+	onClient := map[string]bool{}
+	for _, defect := range checkDocument(root, windows.Product{}, amd64) {
+		onClient[defect.Error()] = true
+	}
+	return slices.DeleteFunc(checkDocument(root, windows.Product{Server: true}, amd64), func(defect error) bool {
+		return !onClient[defect.Error()]
+	})
+}
+
+// amd64 is the only architecture that is supported.
+const amd64 = "amd64"
 
 type userFile struct {
 	root *node
@@ -84,41 +125,12 @@ func (f userFile) languages() {
 	if input := c.value("InputLocale"); windows.HasIME(input) {
 		f.p.add(componentWinPELocale+"/InputLocale", "%q names an IME, which Windows PE has not; write a keyboard such as 0412:00000412", input)
 	}
-	language = strings.TrimSpace(f.component(passOOBE, componentLocale).value("UILanguage"))
-	if language != "" && len(f.a.Image.Languages) > 0 && !containsFold(f.a.Image.Languages, language) {
-		f.p.add(componentLocale+"/UILanguage", "%q is not in the image, which has %s", language, strings.Join(f.a.Image.Languages, ", "))
+	welcome, in := strings.TrimSpace(f.component(passOOBE, componentLocale).value("UILanguage")), componentLocale
+	if welcome == "" { // then the installed Windows has the language of Setup's pages
+		welcome, in = language, componentWinPELocale
 	}
-}
-
-func (f userFile) disk() {
-	configuration := f.component(passWindowsPE, componentSetup).find("DiskConfiguration")
-	if configuration.child("Disk") == nil {
-		f.p.add("DiskConfiguration", "missing in pass windowsPE; Setup stops at its disk page")
-		return
-	}
-	hasEFI, hasActive, last, windowsOn := false, false, 0, 0
-	for _, disk := range configuration.kids {
-		for _, partition := range disk.find("CreatePartitions").children() {
-			hasEFI = hasEFI || strings.EqualFold(strings.TrimSpace(partition.value("Type")), "EFI")
-			if n, err := strconv.Atoi(strings.TrimSpace(partition.value("Order"))); err == nil {
-				last = max(last, n)
-			}
-		}
-		for _, partition := range disk.find("ModifyPartitions").children() {
-			hasActive = hasActive || strings.EqualFold(strings.TrimSpace(partition.value("Active")), "true")
-		}
-	}
-	switch {
-	case f.a.Firmware == UEFI && !hasEFI:
-		f.p.add("DiskConfiguration", "no partition of type EFI, but the firmware is uefi: Windows cannot be installed on such a disk")
-	case f.a.Firmware == BIOS && hasEFI:
-		f.p.add("DiskConfiguration", "a partition of type EFI, but the firmware is bios")
-	case f.a.Firmware == BIOS && !hasActive:
-		f.p.add("DiskConfiguration", "no active partition, but the firmware is bios: nothing would start")
-	}
-	windowsOn, _ = strconv.Atoi(strings.TrimSpace(f.component(passWindowsPE, componentSetup).value("ImageInstall/OSImage/InstallTo/PartitionID")))
-	if windowsOn != 0 && last != 0 && windowsOn != last {
-		f.p.add("ImageInstall/OSImage/InstallTo/PartitionID", "%d, but the last partition is %d; Windows' must be the last, or no clone can grow it", windowsOn, last)
+	if welcome != "" && len(f.a.Image.Languages) > 0 && !containsFold(f.a.Image.Languages, welcome) {
+		f.p.add(in+"/UILanguage", "%q is not in the image, which has %s", welcome, strings.Join(f.a.Image.Languages, ", "))
 	}
 }
 
@@ -182,12 +194,33 @@ func (f userFile) key() {
 
 func (f userFile) drivers() {
 	paths := f.component(passWindowsPE, componentWinPEDrivers).find("DriverPaths")
-	conX := f.a.Product.DriversIn() == windows.WinPEDriver
+	byItself := f.a.Product.DriversIn() == windows.WinPEDriver
 	switch {
-	case conX && len(paths.children()) > 0:
-		f.p.add("DriverPaths", "given, but Setup of build %d aborts with 0x80070103 at a driver that it is offered twice, and finds those in $WinPEDriver$ on the answer disc by itself; leave the component out", f.a.Product.Build)
-	case !conX && len(paths.children()) == 0:
+	case byItself && len(paths.children()) > 0:
+		f.p.add("DriverPaths", "given, but Setup of build %d finds the answer disc's drivers in $WinPEDriver$ by itself, and from 26100 on aborts with 0x80070103 at one that it is offered twice; leave the component out", f.a.Product.Build)
+	case !byItself && len(paths.children()) == 0:
 		f.p.add("DriverPaths", `missing; Setup of build %d finds the answer disc's drivers only there: list D:\drivers to G:\drivers`, f.a.Product.Build)
+	case !byItself && !slices.ContainsFunc(paths.children(), onAnswerDisc):
+		f.p.add("DriverPaths", `none of them leads to the answer disc's folder drivers, whose letter is not known before: list D:\drivers to G:\drivers`)
+	}
+}
+
+// onAnswerDisc tells whether an entry of DriverPaths is a folder of the answer
+// disc's drivers, on whatever letter.
+func onAnswerDisc(entry *node) bool {
+	_, folder, ok := strings.Cut(strings.ToLower(strings.TrimSpace(entry.value("Path"))), `:\`)
+	return ok && (folder == "drivers" || strings.HasPrefix(folder, `drivers\`))
+}
+
+// applied: with MethodApply one script does all of Setup's work, and never
+// comes back; whatever else stands in the pass would bring Setup's pages up.
+func (f userFile) applied() {
+	for _, component := range f.pass(passWindowsPE).children() {
+		for _, n := range component.kids {
+			if n.name != "RunSynchronous" || len(n.kids) != 1 || n.kids[0].value("Path") != applyCommand {
+				f.p.add("windowsPE/"+component.attr("name")+"/"+n.name, "given, but with install_method = \"apply\" the pass holds the one command that installs Windows; leave it out, or use \"setup\"")
+			}
+		}
 	}
 }
 
@@ -200,25 +233,6 @@ func (f userFile) commands() {
 				}
 			}
 		}
-	}
-}
-
-func (f userFile) welcome() {
-	shell := f.component(passOOBE, componentShell)
-	if !strings.EqualFold(strings.TrimSpace(shell.value("OOBE/HideEULAPage")), "true") {
-		f.p.add("OOBE/HideEULAPage", "not true; the welcome stops at the licence page")
-	}
-	accounts := shell.find("UserAccounts")
-	local := accounts.find("LocalAccounts")
-	switch {
-	case f.a.Product.Server && accounts.child("AdministratorPassword") == nil:
-		f.p.add("UserAccounts/AdministratorPassword", "missing; a server's welcome stops at the page that asks for it")
-	case !f.a.Product.Server && len(local.children()) == 0:
-		f.p.add("UserAccounts/LocalAccounts", "missing; the built-in administrator of %s is disabled, so nobody could log on", f.a.Product.Name)
-	}
-	computer := f.component(passSpecialize, componentShell).value("ComputerName")
-	for _, account := range local.children() {
-		f.p.check(checkAccountName("UserAccounts/LocalAccounts/LocalAccount/Name", strings.TrimSpace(account.value("Name")), strings.TrimSpace(computer)))
 	}
 }
 

@@ -65,6 +65,15 @@ func TestCheckFileNamesDefects(t *testing.T) {
 		{"no autologon", "2022", UEFI, "<Enabled>true", "<Enabled>false", nil, "AutoLogon: not enabled"},
 		{"no bootstrap", "2022", UEFI, `wintemplate\bootstrap.ps1`, `mine\bootstrap.ps1`, nil, "none of them runs"},
 		{"two commands", "2022", UEFI, `<FirstLogonCommands>`, `<FirstLogonCommands><SynchronousCommand wcm:action="add"><Order>2</Order><CommandLine>x</CommandLine></SynchronousCommand>`, nil, "2 commands, which Windows starts all at once"},
+		{"second disk", "2022", UEFI, "<Disk wcm:action=\"add\">", `<Disk wcm:action="add"><DiskID>0</DiskID></Disk><Disk wcm:action="add">`, nil, "2 disks; the machine has one"},
+		{"Size and Extend", "2022", UEFI, "<Size>300</Size>", "<Size>300</Size><Extend>true</Extend>", nil, "partition 1 has both or neither of Size and Extend"},
+		{"EFI partition with NTFS", "2022", UEFI, "<Format>FAT32", "<Format>NTFS", nil, "is the EFI partition, whose Format is FAT32"},
+		{"Windows on D", "2022", UEFI, "<Letter>C", "<Letter>D", nil, "whose letter is D"},
+		{"five partitions on BIOS", "2022", BIOS, "<CreatePartitions>", `<CreatePartitions>` + strings.Repeat(`<CreatePartition wcm:action="add"><Order>0</Order><Type>Primary</Type><Size>9</Size></CreatePartition>`, 3), nil, "whose disks hold four"},
+		{"drivers elsewhere", "2022", UEFI, `:\drivers`, `:\amd64\2k22`, nil, "none of them leads to the answer disc's folder drivers"},
+		{"audit mode", "2022", UEFI, `<settings pass="oobeSystem">`, `<settings pass="oobeSystem"><component name="Microsoft-Windows-Deployment" processorArchitecture="amd64" publicKeyToken="31bf3856ad364e35" language="neutral" versionScope="nonSxS"><Reseal><Mode>Audit</Mode></Reseal></component>`, nil, "in audit mode no first-logon command runs"},
+		{"account in no group of administrators", "10", UEFI, "<Group>Administrators", "<Group>Users", nil, "must be in Administrators"},
+		{"account named as a group", "10", UEFI, "<Name>packer", "<Name>Users", nil, "built-in account or group"},
 		{"generalize", "2022", UEFI, `<settings pass="specialize">`, `<settings pass="generalize"/><settings pass="specialize">`, nil, "belongs into the file for sysprep"},
 	}
 	for _, test := range tests {
@@ -97,7 +106,7 @@ func TestCheckFileNamesDefects(t *testing.T) {
 
 // count: these replacements mean every place.
 func count(name string) int {
-	if slices.Contains([]string{"no bootstrap", "client's account"}, name) {
+	if slices.Contains([]string{"no bootstrap", "client's account", "drivers elsewhere"}, name) {
 		return -1
 	}
 	return 1
@@ -119,7 +128,12 @@ func TestCheckFileReadsReferenceFiles(t *testing.T) {
 		t.Skipf("NOT TESTED: no reference files: %v", err)
 	}
 	err = CheckFile(data, server2022())
-	if err == nil || !strings.Contains(err.Error(), "none of them runs") || len(Defects(err)) != 1 {
+	for _, want := range []string{"none of them runs", "none of them leads to the answer disc's folder drivers"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v\nwant %q", err, want)
+		}
+	}
+	if len(Defects(err)) != 2 {
 		t.Errorf("%v", err)
 	}
 }

@@ -85,9 +85,7 @@ func (a Answers) ValidateWishes() error {
 	a.validateNetwork(&p)
 	a.validateCommands(&p)
 	for i, fragment := range a.Fragments {
-		if _, err := parse(fragment); err != nil {
-			p.add(fmt.Sprintf("answer_file_fragment[%d]", i), "%v", err)
-		}
+		checkFragment(&p, i, fragment, formDefects)
 	}
 	return p.err()
 }
@@ -171,18 +169,23 @@ func (a Answers) validateLocale(p *problems) {
 }
 
 func (a Answers) validateNames(p *problems) {
-	if name := a.ComputerName; name != "" && name != "*" {
-		switch {
-		case len(name) > maxComputerName:
-			p.add("computer_name", "%q has %d bytes; Windows takes %d", name, len(name), maxComputerName)
-		case !computerForm.MatchString(name):
-			p.add("computer_name", "%q; only A-Z, a-z, 0-9 and hyphens inside", name)
-		case strings.Trim(name, "0123456789") == "":
-			p.add("computer_name", "%q; not digits alone", name)
-		}
-	}
+	p.check(checkComputerName("computer_name", a.ComputerName))
 	checkOwner(p, "full_name", a.FullName)
 	checkOwner(p, "organization", a.Organization)
+}
+
+// checkComputerName: "" and "*" are names at random.
+func checkComputerName(field, name string) error {
+	switch {
+	case name == "" || name == "*":
+	case len(name) > maxComputerName:
+		return fmt.Errorf("%s: %q has %d bytes; Windows takes %d", field, name, len(name), maxComputerName)
+	case !computerForm.MatchString(name):
+		return fmt.Errorf("%s: %q; only A-Z, a-z, 0-9 and hyphens inside", field, name)
+	case strings.Trim(name, "0123456789") == "":
+		return fmt.Errorf("%s: %q; not digits alone", field, name)
+	}
+	return nil
 }
 
 func checkOwner(p *problems, field, value string) {
@@ -213,11 +216,18 @@ func (a Answers) validateNetwork(p *problems) {
 		p.add("proxy.server", "%q is no host:port", a.Proxy.Server)
 	}
 	for _, host := range append([]string{a.Proxy.Server}, a.Proxy.Bypass...) {
+		if host == localNames && host != a.Proxy.Server {
+			continue
+		}
 		if host == "" || strings.ContainsAny(host, " \t;\"'&|<>^%") {
 			p.add("proxy", "%q cannot be a host: no spaces, quotes or semicolons", host)
 		}
 	}
 }
+
+// localNames is Windows' word for all hosts without a dot, in lists of hosts
+// that need no proxy.
+const localNames = "<local>"
 
 var firewallGroupForm = regexp.MustCompile(`^@[A-Za-z0-9_.%\\-]+,-[0-9]+$`)
 
@@ -253,12 +263,16 @@ func (a Answers) validateCommands(p *problems) {
 		p.check(checkCommand(fmt.Sprintf("specialize_commands[%d]", i), line, maxRunSynchronous))
 	}
 	for i, line := range a.FirstLogonCommands {
-		p.check(checkCommand(fmt.Sprintf("first_logon_commands[%d]", i), line, maxCmdLine))
+		p.check(checkCommand(fmt.Sprintf("first_logon_commands[%d]", i), line, maxCmdLine-len(firstLogonShell)))
 	}
 }
 
-// maxCmdLine is the longest line that cmd.exe reads.
-const maxCmdLine = 8191
+// maxCmdLine is the longest line that cmd.exe reads, and firstLogonShell what
+// the bootstrap puts around a user's command.
+const (
+	maxCmdLine      = 8191
+	firstLogonShell = `cmd.exe /d /s /c ""`
+)
 
 // checkText refuses what XML cannot hold, and line ends, which no field wants.
 func checkText(field, text string) error {
@@ -271,20 +285,6 @@ func checkText(field, text string) error {
 		}
 	}
 	return nil
-}
-
-func (a Answers) validateFragments(p *problems) {
-	for i, fragment := range a.Fragments {
-		field := fmt.Sprintf("answer_file_fragment[%d]", i)
-		root, err := parse(fragment)
-		if err != nil {
-			p.add(field, "%v", err)
-			continue
-		}
-		for _, defect := range checkDocument(root, a.Product, a.Image.Architecture) {
-			p.add(field, "%v", defect)
-		}
-	}
 }
 
 func containsFold(list []string, value string) bool {

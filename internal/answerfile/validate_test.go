@@ -102,7 +102,19 @@ func TestValidate(t *testing.T) {
 		{"key of another product", func(a *Answers) {
 			*a = answers("2025", UEFI, "en-US")
 			a.ProductKey = "WX4NM-KYWYW-QJJR4-XV3QB-6VM33"
-		}, "this is the public key of Windows Server 2022 ServerDatacenter, but the image is Windows Server 2025 ServerDatacenter"},
+		}, "this is the public key of Windows Server 2022 ServerDatacenter, but the image is Windows Server 2025 (build 26100) ServerDatacenter"},
+		{"key of a newer long-term edition", func(a *Answers) {
+			*a = answers("10-ltsc", UEFI, "en-US")
+			a.Product, a.ProductKey = mustProduct(14393, "Client"), "M7XTQ-FN8P6-TTKYV-9D4CC-J462D"
+		}, "public key of EnterpriseS of another version, but the image is Windows 10 (build 14393) EnterpriseS"},
+		{"key of an older long-term edition", func(a *Answers) {
+			*a = answers("10-ltsc", UEFI, "en-US")
+			a.ProductKey = "DCPHK-NFMTC-H88MJ-PFHPY-QJ4BJ"
+		}, "public key of EnterpriseS of another version"},
+		{"key of this long-term edition", func(a *Answers) {
+			*a = answers("10-ltsc", UEFI, "en-US")
+			a.ProductKey = "M7XTQ-FN8P6-TTKYV-9D4CC-J462D"
+		}, ""},
 		{"key of another edition", func(a *Answers) {
 			*a = answers("11-pro", UEFI, "en-US")
 			a.ProductKey = "NPPR9-FWDCX-D2C8J-H872K-2YT43"
@@ -128,6 +140,25 @@ func TestValidate(t *testing.T) {
 		}, "local_account[0].name"},
 		{"organization of emoji", func(a *Answers) { a.Organization = strings.Repeat("😀", 32) }, "organization: 64 characters; Setup takes 63"},
 		{"command of emoji", func(a *Answers) { a.SpecializeCommands = []string{strings.Repeat("😀", 128)} }, "specialize_commands[0]"},
+		{"password with a part of the display name", func(a *Answers) {
+			a.LocalAccounts = []LocalAccount{{Name: "svc", Password: "MinsuKim2024x", DisplayName: "Minsu Kim"}}
+		}, `local_account[0].password: holds the name "Minsu"`},
+		{"short part of the display name", func(a *Answers) {
+			a.LocalAccounts = []LocalAccount{{Name: "svc", Password: "JoLi-2024-x", DisplayName: "Jo Li"}}
+		}, ""},
+		{"account named as a built-in one", func(a *Answers) {
+			a.LocalAccounts = []LocalAccount{{Name: "wdagutilityaccount", Password: testPassword}}
+		}, "built-in account or group"},
+		{"account named as a group", func(a *Answers) {
+			a.LocalAccounts = []LocalAccount{{Name: "Users", Password: testPassword}}
+		}, "built-in account or group"},
+		{"longest first-logon command", func(a *Answers) {
+			a.FirstLogonCommands = []string{strings.Repeat("x", 8191-len(`cmd.exe /d /s /c ""`))}
+		}, ""},
+		{"first-logon command too long for cmd.exe", func(a *Answers) {
+			a.FirstLogonCommands = []string{strings.Repeat("x", 8192-len(`cmd.exe /d /s /c ""`))}
+		}, "first_logon_commands[0]: a command of"},
+		{"proxy but for local names", func(a *Answers) { a.Proxy = &Proxy{Server: "x:1", Bypass: []string{"<local>", "*.corp"}} }, ""},
 		{"kms host that is a command", func(a *Answers) { a.KMSHost = `x" & format c:` }, "kms_host"},
 		{"proxy that is a command", func(a *Answers) { a.Proxy = &Proxy{Server: "x:1", Bypass: []string{`" & calc`}} }, "proxy"},
 	}

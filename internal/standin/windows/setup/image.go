@@ -63,12 +63,22 @@ func (s *Session) checkEULA() *Screen {
 	}
 }
 
-// checkImageLanguage: the image's own languages rule from here on.
+// checkImageLanguage: the image's own languages rule from here on. A language of
+// the oobeSystem pass is the installed Windows'; without one it is that of
+// Setup's pages, which may be another where lang.ini lacks the image's.
 func (s *Session) checkImageLanguage(image wimfile.Image) *Screen {
-	for _, language := range image.Languages {
-		if strings.EqualFold(language, s.Language) {
-			return nil
-		}
+	has := func(tag string) bool {
+		return slices.ContainsFunc(image.Languages, func(known string) bool { return strings.EqualFold(known, tag) })
 	}
-	return s.languagePage(fmt.Sprintf("image %d has no language %s", image.Index, s.Language))
+	welcome, _ := s.Answers.component("oobeSystem", "Microsoft-Windows-International-Core").value("UILanguage")
+	switch {
+	case welcome == "" && !has(s.Language):
+		return s.languagePage(fmt.Sprintf("image %d has no language %s", image.Index, s.Language))
+	case welcome != "" && !has(welcome):
+		return oobeScreen("oobe-language", "Let's start with region. Is this right?",
+			fmt.Sprintf("UILanguage %s: image %d has %s", welcome, image.Index, strings.Join(image.Languages, ", ")), "cschneegans/unattend-generator#331, #64")
+	case welcome != "":
+		s.Language = welcome
+	}
+	return nil
 }

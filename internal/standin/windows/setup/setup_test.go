@@ -240,12 +240,13 @@ func TestSetupStops(t *testing.T) {
 			}
 		}, "key-page", "windowsPE", "no key"},
 		// Language.
-		"no answer file":                 {func(s *scene) { s.xml = "" }, "unattend-parse", "windowsPE", ""},
-		"English answers, Korean medium": {func(s *scene) { s.machine.Medium.Languages = []string{"ko-kr"} }, "language-page", "windowsPE", "en-US"},
-		"no UILanguage":                  {edit("      <UILanguage>en-US</UILanguage>\n", ""), "language-page", "windowsPE", "no UILanguage"},
-		"language not in the image":      {func(s *scene) { s.machine.Medium.Images[1].Languages = []string{"ko-KR"} }, "language-page", "windowsPE", "image 2"},
-		"no international component":     {edit("International-Core-WinPE\" processorArchitecture=\"amd64\"", "International-Core-WinPE\" processorArchitecture=\"x86\""), "language-page", "windowsPE", ""},
-		"licence not accepted":           {edit("<AcceptEula>true", "<AcceptEula>false"), "eula-page", "windowsPE", ""},
+		"no answer file":                   {func(s *scene) { s.xml = "" }, "unattend-parse", "windowsPE", ""},
+		"English answers, Korean medium":   {func(s *scene) { s.machine.Medium.Languages = []string{"ko-kr"} }, "language-page", "windowsPE", "en-US"},
+		"no UILanguage":                    {edit("      <UILanguage>en-US</UILanguage>\n", ""), "language-page", "windowsPE", "no UILanguage"},
+		"language not in the image":        {func(s *scene) { s.machine.Medium.Images[1].Languages = []string{"ko-KR"} }, "language-page", "windowsPE", "image 2"},
+		"OOBE's language not in the image": {edit(`<settings pass="oobeSystem">`, `<settings pass="oobeSystem"><component name="Microsoft-Windows-International-Core" processorArchitecture="amd64" publicKeyToken="31bf3856ad364e35" language="neutral" versionScope="nonSxS"><UILanguage>ko-KR</UILanguage></component>`), "oobe-language", "oobeSystem", "ko-KR"},
+		"no international component":       {edit("International-Core-WinPE\" processorArchitecture=\"amd64\"", "International-Core-WinPE\" processorArchitecture=\"x86\""), "language-page", "windowsPE", ""},
+		"licence not accepted":             {edit("<AcceptEula>true", "<AcceptEula>false"), "eula-page", "windowsPE", ""},
 		// Could not parse or process, pass by pass.
 		"not XML":                       {edit("</unattend>", ""), "unattend-parse", "windowsPE", ""},
 		"wrong namespace":               {edit("urn:schemas-microsoft-com:unattend", "urn:schemas-microsoft-com:unattended"), "unattend-parse", "windowsPE", "namespace"},
@@ -317,6 +318,7 @@ func TestSetupStops(t *testing.T) {
 			case screen.Title == "" || screen.Text == "" || screen.Source == "":
 				t.Errorf("the screen has no title, text or source: %+v", screen)
 			}
+			namedBefore(t, name, s)
 		})
 	}
 }

@@ -1,0 +1,76 @@
+package answerfile
+
+import (
+	"fmt"
+	"strings"
+)
+
+// checkFragment names what is wrong with one fragment alone, whatever it is
+// merged into.
+func checkFragment(p *problems, i int, fragment []byte, defects func(*node) []error) {
+	field := fmt.Sprintf("answer_file_fragment[%d]", i)
+	root, err := parse(fragment)
+	if err != nil {
+		p.add(field, "%v", err)
+		return
+	}
+	for _, defect := range defects(root) {
+		p.add(field, "%v", defect)
+	}
+	for _, n := range root.kids {
+		// Any other element checkDocument has named.
+		if n.name == "servicing" || strings.Contains(n.name, " ") {
+			p.add(field, "line %d: <%s> cannot be merged; only <settings> can", n.line, n.name)
+		}
+	}
+}
+
+// validateFragments checks each fragment, and then the file that they make of
+// the generated one: two pieces without a defect may collide, such as a second
+// disk 0, or a key where the medium takes none.
+func (a Answers) validateFragments(p *problems) {
+	before := len(*p)
+	for i, fragment := range a.Fragments {
+		checkFragment(p, i, fragment, func(root *node) []error {
+			return checkDocument(root, a.Product, a.Image.Architecture)
+		})
+	}
+	if len(a.Fragments) == 0 || len(*p) > before {
+		return
+	}
+	merged, err := a.document()
+	if err != nil {
+		return // named already
+	}
+	alone := map[string]bool{} // what the answers themselves are to blame for
+	for _, defect := range checkWhole(merged.root, a) {
+		alone[defect.Error()] = true
+	}
+	if err := merged.mergeAll(a.Fragments); err != nil {
+		p.check(err)
+		return
+	}
+	for _, defect := range checkWhole(merged.root, a) {
+		if !alone[defect.Error()] {
+			p.add(fragmentField(a.Fragments), "merged into the generated file: %v", defect)
+		}
+	}
+}
+
+// fragmentField names the one fragment, or all.
+func fragmentField(fragments [][]byte) string {
+	if len(fragments) == 1 {
+		return "answer_file_fragment[0]"
+	}
+	return "answer_file_fragment"
+}
+
+// mergeAll merges the fragments in their order.
+func (d *document) mergeAll(fragments [][]byte) error {
+	for i, fragment := range fragments {
+		if err := d.merge(fragment); err != nil {
+			return fmt.Errorf("answer_file_fragment[%d]: %w", i, err)
+		}
+	}
+	return nil
+}
