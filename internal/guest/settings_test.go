@@ -162,6 +162,11 @@ $global:Licensing['Activate'] = { $global:Cim['SoftwareLicensingProduct'].Licens
 	if !strings.Contains(e.Message, "InstallProductKey failed with 0x") || strings.Contains(e.Message+e.Detail, p.ProductKey) {
 		t.Errorf("%+v", e)
 	}
+	// What Invoke-CimMethod throws on Windows: its status is an unsigned number.
+	e = fails(t, guest.Activation, scripttest.New(t).Set(licensed+`$global:Licensing['Activate'] = { throw (New-Object System.InvalidOperationException -ArgumentList 'x' | Add-Member -NotePropertyName StatusCode -NotePropertyValue ([uint32]3221549172) -PassThru) }`), p, "licensing")
+	if !strings.Contains(e.Message, "Activate failed with 0xC004F074") {
+		t.Errorf("%+v", e)
+	}
 	fails(t, guest.Activation, scripttest.New(t).Set(`$global:Cim['SoftwareLicensingService'] = [pscustomobject]@{ Name = 's' }`), guest.ActivationParameters{}, "no-key")
 }
 

@@ -4,7 +4,9 @@ function Invoke-Licensing($Object, [string]$Method, [hashtable]$Arguments = @{})
         Invoke-CimMethod -InputObject $Object -MethodName $Method -Arguments $Arguments | Out-Null
     } catch {
         $code = '0x{0:X8}' -f $_.Exception.HResult
-        if ($_.Exception.PSObject.Properties['StatusCode']) { $code = '0x{0:X8}' -f [int]$_.Exception.StatusCode }
+        # A CimException has it as an unsigned number, too large for [int].
+        $status = $_.Exception.PSObject.Properties['StatusCode']
+        if ($null -ne $status -and 0 -ne $status.Value) { $code = '0x{0:X8}' -f $status.Value }
         Stop-Operation -Code 'licensing' -Message "$Method failed with $code; is the key one of this edition, and does the KMS host answer?"
     }
 }

@@ -27,7 +27,7 @@ if ($Parameters.temp) {
         Add-Step $folder { Clear-Folder -Path $folder }
     }
 }
-if ($Parameters.hibernation) { Add-Step 'hibernation' { & powercfg.exe /hibernate off 2>&1 | Out-Null; $LASTEXITCODE } }
+if ($Parameters.hibernation) { Add-Step 'hibernation' { Invoke-Program -File 'powercfg.exe' -Arguments '/hibernate', 'off' -TimeoutSeconds 60 } }
 $reboot = $false
 if ($Parameters.page_file) {
     Add-Step 'page-file' {
@@ -42,8 +42,8 @@ if ($Parameters.page_file) {
 if ($Parameters.event_logs) {
     Add-Step 'event-logs' {
         foreach ($log in 'Application', 'Security', 'Setup', 'System') {
-            & wevtutil.exe clear-log $log 2>&1 | Out-Null
-            if ($LASTEXITCODE -ne 0) { throw "wevtutil.exe clear-log $log ended with $LASTEXITCODE" }
+            $code = Invoke-Program -File 'wevtutil.exe' -Arguments 'clear-log', $log -TimeoutSeconds 120
+            if ($code -ne 0) { throw "wevtutil.exe clear-log $log ended with $code" }
         }
         0
     }

@@ -4,6 +4,5 @@ foreach ($timeout in 'standby-timeout-ac', 'hibernate-timeout-ac', 'monitor-time
     & powercfg.exe /change $timeout 0 | Out-Null
     $steps += @{ name = $timeout; code = [int]$LASTEXITCODE; error = '' }
 }
-& powercfg.exe /hibernate off 2>&1 | Out-Null
-$steps += @{ name = 'hibernate'; code = [int]$LASTEXITCODE; error = '' }
+$steps += @{ name = 'hibernate'; code = (Invoke-Program -File 'powercfg.exe' -Arguments '/hibernate', 'off' -TimeoutSeconds 60); error = '' }
 Complete-Operation -Result @{ steps = $steps }

@@ -265,7 +265,7 @@ try {
     Remove-StaleAnswers
     Set-SetupComplete
     # The session of the automatic logon registers Store apps while sysprep looks at them. There may be none.
-    & logoff.exe console 2>&1 | Out-Null
+    try { $null = Invoke-Program -File 'logoff.exe' -Arguments 'console' -TimeoutSeconds 120 } catch { Write-Verbose -Message "$_" }
     # Edge's updater does so too, for whoever it runs as.
     foreach ($name in 'edgeupdate', 'edgeupdatem') {
         if (Test-ServiceRunning -Name $name) { Stop-Service -Name $name -Force -ErrorAction SilentlyContinue }
