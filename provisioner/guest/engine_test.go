@@ -167,6 +167,9 @@ func (s *stranger) Upload(path string, r io.Reader, _ *os.FileInfo) error {
 	if err != nil {
 		return err
 	}
+	if strings.Contains(filepath.Base(path), `\`) {
+		return errors.New("scp: " + filepath.Base(path) + ": no such file or directory") // what Packer's SSH communicator would make of it
+	}
 	file := s.m.Path(path)
 	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
 		return err

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
+	"time"
 
 	packersdk "github.com/hashicorp/packer-plugin-sdk/packer"
 
@@ -34,7 +36,7 @@ func (r *relay) Run(ctx context.Context, commandLine string, stdin io.Reader, st
 		return 0, errors.New("only the launcher runs through Packer's communicator")
 	}
 	path := `C:\Windows\Temp\wintemplate-` + token() + `.request`
-	if err := r.comm.Upload(path, stdin, nil); err != nil {
+	if err := r.comm.Upload(slashed(path), stdin, nil); err != nil {
 		return 0, &uploadError{err}
 	}
 	cmd := &packersdk.RemoteCmd{Command: guest.LauncherFor(path), Stdout: stdout, Stderr: stderr}
@@ -44,13 +46,41 @@ func (r *relay) Run(ctx context.Context, commandLine string, stdin io.Reader, st
 	return cmd.Wait(), nil
 }
 
-func (r *relay) send(_ context.Context, local string, _ delivery.File, remote string, _ func(string)) error {
+// slashed is path as every communicator takes it: the SSH one takes it apart by
+// the rules of the machine that runs Packer, and the WinRM one turns it back.
+func slashed(path string) string { return strings.ReplaceAll(path, `\`, "/") }
+
+// sendPatience is how long a file may take through Packer's communicator, which
+// has no time-out of its own: 10 minutes, and a second for each 32 KB.
+func sendPatience(size int64) time.Duration {
+	return 10*time.Minute + time.Duration(size>>15)*time.Second
+}
+
+func (r *relay) send(ctx context.Context, local string, f delivery.File, remote string, _ func(string)) error {
+	return r.upload(ctx, sendPatience(f.Size), local, remote)
+}
+
+// upload leaves an upload behind that does not end in time: it heeds no context.
+func (r *relay) upload(ctx context.Context, patience time.Duration, local, remote string) error {
 	src, err := os.Open(local)
 	if err != nil {
 		return err
 	}
-	defer func() { _ = src.Close() }()
-	return r.comm.Upload(remote, src, nil)
+	done := make(chan error, 1)
+	go func() {
+		defer func() { _ = src.Close() }()
+		done <- r.comm.Upload(slashed(remote), src, nil)
+	}()
+	t := time.NewTimer(patience)
+	defer t.Stop()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-t.C:
+		return fmt.Errorf("the upload by Packer's communicator did not end within %s", patience)
+	}
 }
 
 // transient: the errors of Packer's communicators have no types. Repeatable
