@@ -71,7 +71,9 @@ func TestPreflight(t *testing.T) {
 		"a user's package":           {set: strayApp, p: fix, id: "appx", severity: "fixed", says: "Microsoft.Copilot_1", calls: "Remove-AppxPackage"},
 		"a user's package, no fix":   {set: strayApp, id: "appx", severity: "fail", says: "Microsoft.Copilot_1"},
 		"a package that stays":       {set: strayApp + `$global:RemoveFails = $true`, p: fix, id: "appx", severity: "warn"},
-		"Server Core without AppX":   {set: `New-Stub Get-AppxPackage { throw 'not here' }`, p: fix, id: "appx", severity: "ok"},
+		"Server Core without AppX":   {set: `Set-Reg 'HKLM:\SOFTWARE\Microsoft\Windows NT\CurrentVersion' InstallationType 'Server Core'; New-Stub Get-AppxPackage { throw 'not here' }`, p: fix, id: "appx", severity: "ok"},
+		"AppX that does not answer":  {set: `New-Stub Get-AppxPackage { throw 'not here' }`, p: fix, id: "appx", severity: "warn", says: "not here"},
+		"a package, older cmdlet":    {set: `$global:Packages = @([pscustomobject]@{ Name = 'Microsoft.Copilot'; PackageFullName = 'Microsoft.Copilot_1'; IsFramework = $false; IsResourcePackage = $false; InstallLocation = 'C:\Program Files\WindowsApps\x'; PackageUserInformation = 'S-1: Installed' }, [pscustomobject]@{ Name = 'Microsoft.LockApp'; PackageFullName = 'Microsoft.LockApp_1'; IsFramework = $false; IsResourcePackage = $false; InstallLocation = 'C:\Windows\SystemApps\x'; PackageUserInformation = 'S-1: Installed' })`, id: "appx", severity: "fail", says: "Microsoft.Copilot_1"},
 		"WMI that does not answer":   {set: `New-Stub Get-CimInstance { throw 'WMI is broken' }`, p: fix, id: "machine", severity: "warn", says: "WMI is broken"},
 	} {
 		t.Run(name, func(t *testing.T) {

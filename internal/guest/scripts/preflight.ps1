@@ -141,15 +141,20 @@ function Test-Cloudbase {
 
 # Installed for a user and not provisioned for all. Names of provisioned packages are those of bundles and
 # never equal full names, so families are compared; a Store update of a provisioned one shows only in sysprep.
+function Test-SystemPackage($Package) {
+    # Older builds do not tell the signature; Windows' own lie in two folders.
+    $kind = $Package.PSObject.Properties['SignatureKind']
+    if ($null -ne $kind) { return "$($kind.Value)" -eq 'System' }
+    "$($Package.InstallLocation)" -like "$env:SystemRoot\SystemApps\*" -or "$($Package.InstallLocation)" -like "$env:SystemRoot\ImmersiveControlPanel*" -or "$($Package.InstallLocation)" -like "$env:SystemRoot\PrintDialog*"
+}
+
 function Test-AppX {
-    try {
-        $provisioned = @(Get-AppxProvisionedPackage -Online | ForEach-Object { "$($_.DisplayName)" })
-        $installed = @(Get-AppxPackage -AllUsers | Where-Object { -not $_.IsFramework -and -not $_.IsResourcePackage -and "$($_.SignatureKind)" -ne 'System' -and "$($_.PackageUserInformation)" -match 'Installed' })
-    } catch {
-        # Server Core has no AppX.
-        Add-Finding appx ok 'AppX' "$_"
+    if ([string](Get-RegistryValue -Key 'HKLM:\SOFTWARE\Microsoft\Windows NT\CurrentVersion' -Name 'InstallationType' -Default '') -eq 'Server Core') {
+        Add-Finding appx ok 'AppX' 'Server Core has none'
         return
     }
+    $provisioned = @(Get-AppxProvisionedPackage -Online | ForEach-Object { "$($_.DisplayName)" })
+    $installed = @(Get-AppxPackage -AllUsers | Where-Object { -not $_.IsFramework -and -not $_.IsResourcePackage -and -not (Test-SystemPackage $_) -and "$($_.PackageUserInformation)" -match 'Installed' })
     $stray = @($installed | Where-Object { $_.Name -notin $provisioned })
     if ($stray.Count -eq 0) { Add-Finding appx ok; return }
     $names = @($stray | ForEach-Object { $_.PackageFullName })
