@@ -107,7 +107,8 @@ func (s *Session) await(parent context.Context, o Operation, id string, how Deta
 			if boot == "" {
 				boot = status.BootID
 			}
-			if status.Stage != stage {
+			// An empty one was read while the task wrote it.
+			if status.Stage != stage && status.Stage != "" {
 				stage = status.Stage
 				if how.Stage != nil && how.Stage(id, stage) {
 					return Envelope{}, true, nil

@@ -55,6 +55,13 @@ func TestTaskStart(t *testing.T) {
 	if r, _ := do(t, guest.TaskStart, m, p); !r.Existing || len(m.Calls(t, "Register-ScheduledTask")) > 0 {
 		t.Errorf("a second start: %+v", r)
 	}
+	if len(m.Calls(t, "Start-ScheduledTask")) > 0 {
+		t.Error("a task that runs was started once more")
+	}
+	m = scripttest.New(t).Set(`$global:Tasks['wintemplate-seal-1'] = 'Ready'; New-Stub Get-ScheduledTaskInfo { [pscustomobject]@{ LastTaskResult = [uint32]267011 } }`)
+	if r, _ := do(t, guest.TaskStart, m, p); !r.Existing || len(m.Calls(t, "Start-ScheduledTask")) != 1 {
+		t.Errorf("registered, and never started: %+v", r)
+	}
 	fails(t, guest.TaskStart, scripttest.New(t).Set(`$global:Exit['icacls.exe'] = 5`), p, "acl")
 }
 
@@ -76,6 +83,11 @@ func TestTaskStatus(t *testing.T) {
 	if r.State != guest.TaskRunning || r.Stage != "sysprep" || r.BootID != "boot-1" {
 		t.Errorf("%+v", r)
 	}
+	m.Set(`function global:Get-Content { throw (New-Object System.IO.IOException -ArgumentList 'The process cannot access the file') }`)
+	if r, _ = do(t, guest.TaskStatus, m, p); r.State != guest.TaskRunning || r.Stage != "" {
+		t.Errorf("a stage that is being written: %+v", r)
+	}
+	m.Set(`Remove-Item Function:\Get-Content`)
 	m.Put(t, folder+"result", guest.EncodeResult(guest.Envelope{OK: true, Result: json.RawMessage(`{"a":"日本語"}`), Reboot: true}))
 	r, _ = do(t, guest.TaskStatus, m, p)
 	if r.State != guest.TaskDone || r.Envelope != `{"ok":true,"result":{"a":"日本語"},"reboot":true}` {

@@ -1,6 +1,8 @@
 $name = "wintemplate-$($Parameters.id)"
 $folder = "$env:ProgramData\wintemplate\tasks\$($Parameters.id)"
 if ($null -ne (Get-ScheduledTask -TaskName $name -ErrorAction SilentlyContinue)) {
+    # 0x41303, SCHED_S_TASK_HAS_NOT_RUN: the first try was cut off before it had started the task.
+    if ([long](Get-ScheduledTaskInfo -TaskName $name).LastTaskResult -eq 267011) { Start-ScheduledTask -TaskName $name }
     return Complete-Operation -Result @{ existing = $true; folder = $folder }
 }
 if (Test-Path -LiteralPath $folder) { Remove-Item -LiteralPath $folder -Recurse -Force }

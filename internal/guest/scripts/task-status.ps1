@@ -10,7 +10,12 @@ if ($null -ne $task) {
     $info = Get-ScheduledTaskInfo -TaskName $name -ErrorAction SilentlyContinue
     if ($null -ne $info) { $answer.last_result = [long]$info.LastTaskResult }
 }
-if (Test-Path -LiteralPath "$folder\stage") { $answer.stage = "$(Get-Content -LiteralPath "$folder\stage" -TotalCount 1)" }
+try {
+    if (Test-Path -LiteralPath "$folder\stage") { $answer.stage = "$(Get-Content -LiteralPath "$folder\stage" -TotalCount 1)" }
+} catch {
+    # The task is writing it: no other may read it then. The next look will.
+    Write-Verbose -Message "$_"
+}
 if (Test-Path -LiteralPath "$folder\result") {
     $line = "$(Get-Content -LiteralPath "$folder\result" -TotalCount 1)"
     $utf8 = New-Object -TypeName System.Text.UTF8Encoding -ArgumentList $false
