@@ -338,3 +338,14 @@ func TestSealStopsTheUpdaterOfEdge(t *testing.T) {
 		t.Errorf("%v", calls)
 	}
 }
+
+// The fall-back for a sysprep that refuses LocalSystem: an administrator may not
+// so much as look into HKLM:\SECURITY.
+func TestSealAsAnAdministrator(t *testing.T) {
+	t.Parallel()
+	m := scripttest.New(t).Set(aBuild + good + `$global:Identity.System = $false; New-Stub logoff.exe { Write-Error 'there is no such session' }`)
+	do(t, guest.Seal, m, sealParameters())
+	if m.Registry(t, `HKLM\SECURITY\Policy\Secrets\DefaultPassword\CurrVal`, "x") == nil {
+		t.Error("it reached for LSA's secrets, which ends in an access denied")
+	}
+}

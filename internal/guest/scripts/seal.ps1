@@ -130,7 +130,7 @@ function Remove-Autologon {
     if (Test-Path -LiteralPath $winlogon) { Set-ItemProperty -LiteralPath $winlogon -Name 'AutoAdminLogon' -Value '0' -Type String }
     foreach ($name in 'AutoLogonCount', 'AutoLogonSID', 'DefaultUserName', 'DefaultPassword', 'DefaultDomainName', 'ForceAutoLogon') { Remove-RegistryValue -Key $winlogon -Name $name }
     # The answer file's AutoLogon may lie in LSA's store; SYSTEM alone may open it.
-    Remove-IfThere -Path 'HKLM:\SECURITY\Policy\Secrets\DefaultPassword'
+    if ((Get-ProcessIdentity).System) { Remove-IfThere -Path 'HKLM:\SECURITY\Policy\Secrets\DefaultPassword' }
     $run = Get-Item -LiteralPath "$windows\Run" -ErrorAction SilentlyContinue
     if ($null -ne $run) { foreach ($name in @($run.Property | Where-Object { $_ -like 'Unattend*' })) { Remove-RegistryValue -Key "$windows\Run" -Name $name } }
 }
