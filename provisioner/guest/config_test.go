@@ -32,6 +32,7 @@ func TestPrepare(t *testing.T) {
 		"a file that isn't":     {raw: raw{"drivers": raw{"installer": "/nowhere/a.msi"}}, want: []string{"drivers: installer:", "/nowhere/a.msi"}},
 		"a folder for a file":   {raw: raw{"drivers": raw{"installer": os.TempDir()}}, want: []string{"is not a file"}},
 		"a word for a duration": {raw: raw{"sysprep": raw{"timeout": "5s"}}, want: []string{"sysprep: timeout: 5s is too short"}},
+		"a sysprep for ever":    {raw: raw{"sysprep": raw{"timeout": "3h"}}, want: []string{"sysprep: timeout: 3h0m0s is longer than 1h30m0s"}},
 		"an unknown field":      {raw: raw{"sysprep": raw{"nonsense": true}}, want: []string{"nonsense"}},
 		"the rest":              {raw: raw{"edition": raw{"target": "ServerStandard"}, "activation": raw{"kms_host": "kms:1689"}, "remote_desktop": raw{}, "firewall": raw{"state": "on", "ping": true}, "cleanup": raw{}}},
 		"edition of nothing":    {raw: raw{"edition": raw{"product_key": "x"}}, want: []string{"edition: target: required"}},

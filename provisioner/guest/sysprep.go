@@ -57,9 +57,13 @@ type Sysprep struct {
 	// `remove` or `keep`. An instance with a larger disk can extend C: only
 	// when nothing lies behind it. Default: `remove`.
 	RecoveryPartition string `mapstructure:"recovery_partition"`
-	// How long sysprep itself may take. Default: `45m`.
+	// How long sysprep itself may take, `90m` at most. Default: `45m`.
 	Timeout time.Duration `mapstructure:"timeout"`
 }
+
+// maxSysprep leaves the seal the time that it needs around sysprep: the task
+// scheduler ends it at its deadline, in whatever it does then.
+var maxSysprep = guest.Seal.Deadline - 30*time.Minute
 
 func (*Sysprep) name() string  { return "sysprep" }
 func (*Sysprep) title() string { return "Sealing the image" }
@@ -71,6 +75,9 @@ func (s *Sysprep) prepare() []error {
 	}
 	if s.Timeout < time.Minute {
 		errs = append(errs, fmt.Errorf("timeout: %s is too short for sysprep, which takes 2 to 10 minutes", s.Timeout))
+	}
+	if s.Timeout > maxSysprep {
+		errs = append(errs, fmt.Errorf("timeout: %s is longer than %s, the time that the whole seal has", s.Timeout, maxSysprep))
 	}
 	if s.TimeZone != "" && s.TimeZone != unknown {
 		if _, err := windows.LookupTimeZone(s.TimeZone); err != nil {
