@@ -147,8 +147,7 @@ func (r *Reader) fetch(off, length int64) ([]byte, error) {
 	for attempt := range attempts {
 		if attempt > 0 {
 			select {
-			case <-r.ctx.Done():
-				return nil, r.ctx.Err()
+			case <-r.ctx.Done(): // get says so
 			case <-time.After(time.Duration(attempt) * 500 * time.Millisecond):
 			}
 		}
@@ -161,6 +160,9 @@ func (r *Reader) fetch(off, length int64) ([]byte, error) {
 		if !retry || r.ctx.Err() != nil {
 			break
 		}
+	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		err = fmt.Errorf("the server takes too long to answer; download the ISO and give its path (%w)", err)
 	}
 	return nil, fmt.Errorf("%s: %w", redacted(r.url), err)
 }

@@ -121,6 +121,14 @@ func TestReaderRefuses(t *testing.T) {
 			t.Error(err)
 		}
 	})
+	t.Run("hanging", func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(context.Background(), 200*time.Millisecond)
+		defer cancel()
+		_, err := httprange.Open(ctx, nil, serve(t, func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }))
+		if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "too long") {
+			t.Error(err)
+		}
+	})
 	t.Run("canceled", func(t *testing.T) {
 		ctx, cancel := context.WithCancel(context.Background())
 		cancel()

@@ -93,7 +93,7 @@ func Open(r io.ReaderAt, size int64) (*Volume, error) {
 	for sector := int64(16); sector < 16+64; sector++ {
 		b := make([]byte, sectorSize)
 		if n, err := r.ReadAt(b, sector*sectorSize); n < len(b) {
-			if primary == nil || errors.Is(err, io.EOF) {
+			if errors.Is(err, io.EOF) {
 				return nil, ErrNotISO
 			}
 			return nil, err

@@ -90,8 +90,12 @@ func (v *Volume) Partition() Partition { return v.sequence.partition }
 func (v *Volume) recognize() error {
 	for sector := uint32(16); sector < 16+64; sector++ {
 		b, err := v.sector(sector)
-		if err != nil {
+		var truncated *TruncatedError
+		if errors.As(err, &truncated) {
 			return ErrNotUDF
+		}
+		if err != nil {
+			return err // what can't be read may well be a volume
 		}
 		switch string(b[1:6]) {
 		case "NSR02", "NSR03":
