@@ -23,8 +23,10 @@ type ApplyFile struct {
 }
 
 // applyCommand finds the script on whatever drive the answer disc is and runs
-// it. It does not come back: it restarts the machine, or halts it.
-const applyCommand = `cmd.exe /c "for %d in (C D E F G H I J K L M N) do @if exist %d:\wintemplate\apply.cmd call %d:\wintemplate\apply.cmd"`
+// it. It does not come back: it restarts the machine, or halts it. So what
+// follows is reached only when no drive has it, and Setup would then show its
+// pages to nobody.
+const applyCommand = `cmd.exe /c "(for %d in (C D E F G H I J K L M N) do @if exist %d:\wintemplate\apply.cmd call %d:\wintemplate\apply.cmd) & (echo wintemplate: setup.winpe fail no drive holds wintemplate\apply.cmd)>COM1 2>nul"`
 
 // applyCommands is the windowsPE pass of MethodApply: the script does what
 // setup.exe would, so no other component may stand there.

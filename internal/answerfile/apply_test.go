@@ -121,6 +121,20 @@ func TestApplyUnderWine(t *testing.T) {
 	// Its server serves all of them: a start of its own for each takes seconds.
 	t.Cleanup(func() { stopWine(prefix) })
 
+	t.Run("no answer disc", func(t *testing.T) {
+		com1 := filepath.Join(t.TempDir(), "serial.txt")
+		line, ok := strings.CutPrefix(strings.TrimSuffix(applyCommand, `"`), `cmd.exe /c "`)
+		line = regexp.MustCompile(`\((echo .*)\)>COM1 2>nul`).ReplaceAllString(line, ">>"+winePath(com1)+" $1")
+		if !ok || !strings.Contains(line, "serial.txt") {
+			t.Fatalf("the command is another: %s", applyCommand)
+		}
+		wine(t, prefix, "wine", "cmd", "/c", line)
+		data, err := os.ReadFile(com1)
+		if want := `wintemplate: setup.winpe fail no drive holds wintemplate\apply.cmd`; err != nil || strings.TrimSpace(string(data)) != want {
+			t.Errorf("COM1 has %q, %v; want %q", data, err, want)
+		}
+	})
+
 	tests := []struct {
 		name string
 		// fails is a program, or what it is given, and its code; Wine's

@@ -9,8 +9,9 @@ import (
 // firstLogonCommand looks for the bootstrap on every drive, since the letter
 // of a CD depends on what else is attached, and stops at the first: all
 // commands of a first logon are started at once, so there is only one. It
-// tells COM1 when there is no such disc.
-const firstLogonCommand = `powershell.exe -NoProfile -ExecutionPolicy Bypass -Command "foreach ($d in [IO.DriveInfo]::GetDrives()) { $s = Join-Path $d.Name 'wintemplate\bootstrap.ps1'; if (Test-Path -LiteralPath $s) { & $s; exit } }; cmd.exe /c '(echo wintemplate: bootstrap fail no drive holds wintemplate\bootstrap.ps1)>COM1 2>nul'"`
+// tells COM1 when there is no such disc, and when the script cannot even be
+// read (a policy, a damaged disc): nothing else would, and the host would wait.
+const firstLogonCommand = `powershell.exe -NoProfile -ExecutionPolicy Bypass -Command "$w = 'no drive holds wintemplate\bootstrap.ps1'; foreach ($d in [IO.DriveInfo]::GetDrives()) { $s = Join-Path $d.Name 'wintemplate\bootstrap.ps1'; if (Test-Path -LiteralPath $s) { try { & $s; exit } catch { $w = 'wintemplate\bootstrap.ps1 cannot be run: ' + $_.FullyQualifiedErrorId; break } } }; cmd.exe /c ('(echo wintemplate: bootstrap fail ' + $w + ')>COM1 2>nul')"`
 
 // FirstLogonCommand is the one command of the first logon, exactly as the
 // answer file holds it: it looks for wintemplate\bootstrap.ps1 on each drive,

@@ -315,6 +315,10 @@ func TestBootstrapFailures(t *testing.T) {
 		{"another certificate", `New-Stub Import-PfxCertificate { [pscustomobject]@{ Thumbprint = 'BB'; RawData = [byte[]]@(1, 2) } }`, nil, "bootstrap.winrm fail wintemplate/winrm.pfx does not hold the certificate of this build"},
 		{"listener", `$global:State.Refuse['Listener'] = 'refused'`, nil, "bootstrap.winrm fail refused"},
 		{"start type", `$global:State.ExitCodes['sc.exe'] = 5`, nil, "bootstrap.winrm fail sc.exe config WinRM ended with code 5"},
+		{"quotas unread", `Remove-Item -Path 'HKLM:\SYSTEM\CurrentControlSet\Services\WinRM' -Recurse -Force`, nil, "bootstrap.winrm fail Get-ItemProperty"},
+		{"policy", `New-Stub New-ItemProperty { throw 'no policy' }`, nil, "bootstrap.winrm fail no policy"},
+		{"restart of the service", `New-Stub Restart-Service { throw 'no restart' }`, nil, "bootstrap.winrm fail no restart"},
+		{"listener that does not stay", `New-Stub Get-ChildItem { }`, nil, "bootstrap.winrm fail WinRM has not exactly one listener"},
 		{"firewall", `New-Stub New-NetFirewallRule { throw 'MpsSvc is stopped' }`, nil, "bootstrap.ready fail MpsSvc is stopped"},
 	}
 	for _, test := range tests {

@@ -14,6 +14,12 @@ import (
 // stubs before it, and returns its output.
 func runCommand(t *testing.T, line, stubs string) string {
 	t.Helper()
+	return runCommandOn(t, line, stubs, "'bootstrap runs'\n")
+}
+
+// runCommandOn runs it with a bootstrap script of its own.
+func runCommandOn(t *testing.T, line, stubs, bootstrap string) string {
+	t.Helper()
 	_, script, ok := strings.Cut(line, ` -Command "`)
 	script, closed := strings.CutSuffix(script, `"`)
 	if !ok || !closed || strings.Contains(script, `"`) {
@@ -27,8 +33,7 @@ func runCommand(t *testing.T, line, stubs string) string {
 	if err := os.MkdirAll(filepath.Join(root, "c", "wintemplate"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	disc := []byte("'bootstrap runs'\n")
-	if err := os.WriteFile(filepath.Join(root, "c", "wintemplate", "bootstrap.ps1"), disc, 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(root, "c", "wintemplate", "bootstrap.ps1"), []byte(bootstrap), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	run := exec.CommandContext(t.Context(), powershell.Find(t), "-NoProfile", "-File", file)
@@ -58,6 +63,10 @@ func TestFirstLogonCommand(t *testing.T) {
 	out := runCommand(t, on(), stub)
 	if want := `cmd.exe /c (echo wintemplate: bootstrap fail no drive holds wintemplate\bootstrap.ps1)>COM1 2>nul`; strings.TrimSpace(out) != want {
 		t.Errorf("without a disc: %s\nwant %s", out, want)
+	}
+	out = runCommandOn(t, on(drive("C"), drive("C")), stub, "if (1) {\n")
+	if want := `cmd.exe /c (echo wintemplate: bootstrap fail wintemplate\bootstrap.ps1 cannot be run: MissingEndCurlyBrace)>COM1 2>nul`; strings.TrimSpace(out) != want {
+		t.Errorf("with a damaged script: %s\nwant %s", out, want)
 	}
 }
 
