@@ -56,6 +56,9 @@ type SealParameters struct {
 	SetupCompleteScript string `json:"setup_complete_script"`
 	// Client marks a client edition: HKLM\…\OOBE!UnattendCreatedUser is set.
 	Client bool `json:"client"`
+	// ResetNetwork removes the network adapter of the build's machine, once
+	// nothing needs it any more.
+	ResetNetwork bool `json:"reset_network"`
 	// Folder is the build's own, removed at the end.
 	Folder string `json:"folder"`
 	// SysprepTimeoutSeconds bounds sysprep.exe.
@@ -99,7 +102,7 @@ const (
 
 // Seal generalizes the image, closes the build's doors and powers off. It only
 // makes sense detached (Session.Detach): it ends the connection it came by.
-var Seal = define[SealParameters, SealResult]("seal", 2*time.Hour, false, "seal")
+var Seal = define[SealParameters, SealResult]("seal", 2*time.Hour, false, "devices", "seal")
 
 // SealTries is how often the seal is tried when sysprep refuses a Store
 // package: its log names them one at a time.

@@ -349,3 +349,28 @@ func TestSealAsAnAdministrator(t *testing.T) {
 		t.Error("it reached for LSA's secrets, which ends in an access denied")
 	}
 }
+
+func TestSealResetsTheNetwork(t *testing.T) {
+	t.Parallel()
+	const adapters = `
+$global:Pnp = @([pscustomobject]@{ InstanceId = 'PCI\VEN_1AF4&DEV_1041\2'; Present = $true }, [pscustomobject]@{ InstanceId = 'SWD\X'; Present = $true })
+Set-Reg 'HKLM:\SOFTWARE\Microsoft\Windows NT\CurrentVersion' CurrentBuildNumber '20348'
+`
+	p := sealParameters()
+	m := scripttest.New(t).Set(aBuild + good + adapters)
+	do(t, guest.Seal, m, p)
+	if c := m.Calls(t, "pnputil.exe"); len(c) > 0 {
+		t.Errorf("nobody asked for it: %v", c)
+	}
+	p.ResetNetwork = true
+	m = scripttest.New(t).Set(aBuild + good + adapters)
+	do(t, guest.Seal, m, p)
+	if c := m.Calls(t, "Stop-Service", "pnputil.exe", "shutdown.exe"); len(c) != 3 || c[1].String() != `pnputil.exe /remove-device PCI\VEN_1AF4&DEV_1041\2` {
+		t.Errorf("%v", c)
+	}
+	m = scripttest.New(t).Set(aBuild + good + adapters + `$global:Exit['pnputil.exe'] = 5`)
+	do(t, guest.Seal, m, p)
+	if b := strings.Join(m.Beacons(t), "\n"); !strings.Contains(b, `seal info the network adapter PCI\VEN_1AF4&DEV_1041\2 was not removed: 5`) || !strings.Contains(b, "seal ok") {
+		t.Errorf("%s", b)
+	}
+}

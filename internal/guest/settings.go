@@ -86,8 +86,9 @@ var BusPrepare = define[BusPrepareParameters, BusPrepareResult]("bus.prepare", 1
 // NetworkResetResult lists network adapters that are no longer there.
 type NetworkResetResult struct {
 	Removed []string `json:"removed"` // instance ids
-	Left    []string `json:"left"`    // could not be removed: builds before 19041 cannot
+	Left    []string `json:"left"`    // could not be removed
 }
 
 // NetworkReset removes adapters that are gone, and the networks that were seen.
-var NetworkReset = define[None, NetworkResetResult]("network.reset", 5*time.Minute, true, "network-reset")
+// The adapter that is there is the seal's (SealParameters.ResetNetwork).
+var NetworkReset = define[None, NetworkResetResult]("network.reset", 10*time.Minute, true, "devices", "network-reset")

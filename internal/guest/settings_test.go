@@ -100,9 +100,20 @@ Set-Reg 'HKLM:\SOFTWARE\Microsoft\Windows NT\CurrentVersion' CurrentBuildNumber 
 	if m.Registry(t, `HKLM\SOFTWARE\Microsoft\Windows NT\CurrentVersion\NetworkList\Profiles\{1}`, "ProfileName") != nil {
 		t.Error("the network of the build is still known")
 	}
+	if c := m.Calls(t, "pnputil.exe"); len(c) != 1 || c[0].String() != `pnputil.exe /remove-device PCI\VEN_1AF4&DEV_1041\1` {
+		t.Errorf("%v", c)
+	}
 	m = scripttest.New(t).Set(set + "'14393'")
-	if r, _ := do(t, guest.NetworkReset, m, guest.None{}); len(r.Removed) != 0 || len(r.Left) != 1 || len(m.Calls(t, "pnputil.exe")) != 0 {
+	if r, _ := do(t, guest.NetworkReset, m, guest.None{}); !slices.Equal(r.Removed, []string{`PCI\VEN_1AF4&DEV_1041\1`}) || len(r.Left) != 0 || len(m.Calls(t, "pnputil.exe")) != 0 {
 		t.Errorf("Server 2016's pnputil has no /remove-device: %+v", r)
+	}
+	if !slices.Equal(m.Beacons(t), []string{`uninstalled PCI\VEN_1AF4&DEV_1041\1`}) {
+		t.Errorf("%v", m.Beacons(t))
+	}
+	for _, api := range []string{"5", "{ throw 'csc.exe is forbidden here' }"} {
+		if r, _ := do(t, guest.NetworkReset, scripttest.New(t).Set(set+"'14393'; $global:SetupAPI = "+api), guest.None{}); len(r.Left) != 1 || len(r.Removed) != 0 {
+			t.Errorf("%s: %+v", api, r)
+		}
 	}
 	m = scripttest.New(t).Set(set + "'20348'; $global:Exit['pnputil.exe'] = 5")
 	if r, _ := do(t, guest.NetworkReset, m, guest.None{}); len(r.Left) != 1 {

@@ -49,8 +49,9 @@ type Sysprep struct {
 	// Leave Windows' activation clock alone. All instances then share one
 	// client machine id, so only for an image that is sealed again later.
 	SkipRearm bool `mapstructure:"skip_rearm"`
-	// Remove network adapters that the build's machine once had, so that an
-	// instance's is not called "Ethernet 2", and forget the build's networks.
+	// Remove the network adapters that the build's machine once had and, last
+	// of all, the one that it has, so that an instance's is not called
+	// "Ethernet 2"; and forget the build's networks.
 	// Default: `false`.
 	ResetNetwork bool `mapstructure:"reset_network"`
 	// What becomes of a recovery partition that Setup has put behind drive C::
@@ -222,6 +223,7 @@ const releaseTimeout = 15 * time.Second
 func (s *Sysprep) parameters(r *run, cloud guest.CloudbaseVerifyResult, unattend []byte) guest.SealParameters {
 	p := guest.SealParameters{
 		Unattend: string(unattend), CloudbaseInit: cloud.Installed, Client: r.client(), Folder: answerfile.GuestFolder,
+		ResetNetwork:          s.ResetNetwork,
 		SysprepTimeoutSeconds: int(s.Timeout.Seconds()), ReleaseTimeoutSeconds: int(releaseTimeout.Seconds()),
 	}
 	if cloud.Installed {

@@ -1,14 +1,11 @@
 # A network adapter that the build's machine once had keeps its name and its address: the clone's becomes
 # "Ethernet 2", or a static address is taken by a ghost. Never storage controllers: a clone boots from them.
+# The adapter that is there carries the connection: it is the seal's.
 $removed = @()
 $left = @()
-$ghosts = @(Get-PnpDevice -Class 'Net' -ErrorAction SilentlyContinue | Where-Object { -not $_.Present -and "$($_.InstanceId)" -like 'PCI\*' })
-$build = [int](Get-RegistryValue -Key 'HKLM:\SOFTWARE\Microsoft\Windows NT\CurrentVersion' -Name 'CurrentBuildNumber' -Default 0)
-foreach ($ghost in $ghosts) {
-    # pnputil has /remove-device from Windows 10 2004 on.
-    if ($build -lt 19041) { $left += "$($ghost.InstanceId)"; continue }
-    & pnputil.exe /remove-device "$($ghost.InstanceId)" | Out-Null
-    if ($LASTEXITCODE -in 0, 3010) { $removed += "$($ghost.InstanceId)" } else { $left += "$($ghost.InstanceId)" }
+foreach ($ghost in @(Get-NetworkDevice -Present $false)) {
+    try { $code = Remove-Device -InstanceId $ghost } catch { $code = -1 }
+    if ($code -eq 0) { $removed += $ghost } else { $left += $ghost }
 }
 $list = 'HKLM:\SOFTWARE\Microsoft\Windows NT\CurrentVersion\NetworkList'
 foreach ($key in "$list\Profiles", "$list\Signatures\Managed", "$list\Signatures\Unmanaged") {

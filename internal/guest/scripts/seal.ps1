@@ -229,6 +229,15 @@ function Remove-BuildAccount([string]$Name) {
     Remove-LocalUser -Name $Name
 }
 
+# Last, when nothing is left that needs the network: a clone whose adapter is in another slot would get
+# "Ethernet 2" otherwise. Its driver stays in the driver store. The template is good without this.
+function Reset-Network {
+    foreach ($device in @(Get-NetworkDevice -Present $true)) {
+        try { $code = Remove-Device -InstanceId $device } catch { $code = "$_" }
+        if ("$code" -ne '0') { Send-Beacon -Stage 'seal' -State 'info' -Text "the network adapter $device was not removed: $code" }
+    }
+}
+
 function Close-Build {
     $errors = @()
     foreach ($step in @(
@@ -237,6 +246,7 @@ function Close-Build {
             { foreach ($s in @($Parameters.reverts | Where-Object { $_.late -and $_.kind -eq 'registry-value' })) { Undo-Setting $s } },
             { if ($Parameters.account -ne '') { Remove-BuildAccount -Name $Parameters.account } },
             { foreach ($s in @($Parameters.reverts | Where-Object { $_.late -and $_.kind -eq 'folder' })) { Undo-Setting $s } },
+            { if ($Parameters.reset_network) { Reset-Network } },
             { Remove-Secret -Path $Parameters.folder })) {
         try { & $step } catch { $errors += "$_" }
     }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/guest"
@@ -15,9 +14,6 @@ const (
 	netClass       = "{4d36e972-e325-11ce-bfc1-08002be10318}"
 	connectionsKey = `Control\Network\` + netClass
 	networkListKey = versionKey + `\NetworkList`
-	// removeDeviceBuild is Windows 10 2004: Microsoft, "PnPUtil Command
-	// Syntax", names it as the first with /remove-device.
-	removeDeviceBuild = 19041
 )
 
 // addConnection names a network adapter. An adapter that is gone keeps its
@@ -76,7 +72,8 @@ func (m *Model) adapters(present bool) []string {
 	return list
 }
 
-// removeDevice does `pnputil.exe /remove-device`.
+// removeDevice does `pnputil.exe /remove-device` and, in older builds,
+// DiUninstallDevice.
 func (m *Model) removeDevice(instance string) {
 	cs := m.controlSet()
 	cs.Delete(`Enum\` + instance)
@@ -91,13 +88,7 @@ func (m *Model) networkReset(_ context.Context, _ caller, _ guest.None) (guest.N
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	r := guest.NetworkResetResult{Removed: []string{}, Left: []string{}}
-	text, _ := m.software.Text(versionKey, "CurrentBuildNumber")
-	build, _ := strconv.Atoi(text)
 	for _, ghost := range m.adapters(false) {
-		if build < removeDeviceBuild {
-			r.Left = append(r.Left, ghost)
-			continue
-		}
 		m.removeDevice(ghost)
 		r.Removed = append(r.Removed, ghost)
 	}

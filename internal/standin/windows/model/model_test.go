@@ -278,12 +278,20 @@ func TestSealRemovesRefusedPackages(t *testing.T) {
 		w.AddAppX(name, false)
 	}
 	w.AddAppX("C_2_x64__p", true)
-	if err := w.session().Seal(context.Background(), w.sealParameters(), func(string) {}); err != nil {
+	p := w.sealParameters()
+	p.ResetNetwork = true
+	if len(w.adapters(true)) == 0 {
+		t.Fatal("the machine has no network adapter")
+	}
+	if err := w.session().Seal(context.Background(), p, func(string) {}); err != nil {
 		t.Fatal(err)
 	}
 	w.awaitPower("off")
 	if got := w.ImageState(); got != stateSealed {
 		t.Error(got)
+	}
+	if left := w.adapters(true); len(left) > 0 {
+		t.Errorf("the build's adapter is still known: %v", left)
 	}
 }
 

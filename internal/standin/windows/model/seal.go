@@ -168,6 +168,11 @@ func (m *Model) close(p guest.SealParameters, before *answerfile.BootstrapBefore
 	if p.Account != "" {
 		m.removeAccount(p.Account)
 	}
+	if p.ResetNetwork {
+		for _, device := range m.adapters(true) {
+			m.removeDevice(device)
+		}
+	}
 	late(func(kind string) bool { return kind == "folder" })
 	if _, rest, ok := splitDrive(p.Folder); ok {
 		errs = append(errs, m.disk.wipe(rest))
