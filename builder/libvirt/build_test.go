@@ -396,6 +396,19 @@ func TestFailureShowsTheScreen(t *testing.T) {
 	}
 }
 
+// TestMissingScreenIsTold: a picture that libvirt does not give is no secret, and
+// the cause stands before it.
+func TestMissingScreenIsTold(t *testing.T) {
+	b := newBench(t, map[string]any{"install_timeout": "80ms"})
+	b.screen, b.said["SetLink"] = true, nil
+	b.fail["Lease"] = &libvirtapi.Error{Kind: libvirtapi.ErrNotFound}
+	b.fail["Screenshot"] = &libvirtapi.Error{Op: "take a picture of domain", Kind: libvirtapi.ErrTimeout}
+	_, err := b.build(t.Context())
+	if err == nil || !strings.HasPrefix(err.Error(), "install_timeout: ") || !strings.Contains(err.Error(), "There is no picture of its screen: libvirt: take a picture of domain") {
+		t.Fatalf("error is %v", err)
+	}
+}
+
 // TestSilentGuestIsBuiltAllTheSame: a missing beacon proves nothing.
 func TestSilentGuestIsBuiltAllTheSame(t *testing.T) {
 	b := newBench(t, map[string]any{"install_timeout": "2s"})

@@ -3,6 +3,7 @@ package libvirt
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log"
@@ -22,21 +23,25 @@ type photographer interface {
 
 var _ photographer = (*libvirtapi.Conn)(nil)
 
-// pictureLimit bounds the picture, which nobody waits for but the error.
-const pictureLimit = 20 * time.Second
+// pictureLimit bounds the picture, which nobody waits for but the error: a busy
+// host may take its time.
+const pictureLimit = 40 * time.Second
 
 // withScreen adds to err where a picture of the guest's screen lies, taken
 // before clean-up ends the machine: a Windows that hangs says why there and
-// nowhere else. A machine that has no screen any more gives none, and an
-// interrupted build wants none.
+// nowhere else. When there should be one and is none, err says why. A machine that
+// has no screen any more gives none, and an interrupted build wants none.
 func withScreen(ctx context.Context, bag multistep.StateBag, c *Config, now func() time.Time, err error) error {
 	if err == nil || ctx.Err() != nil {
 		return err
 	}
 	path, pictureErr := takePicture(ctx, bag, c, now())
-	if pictureErr != nil {
+	switch {
+	case errors.Is(pictureErr, libvirtapi.ErrState), errors.Is(pictureErr, libvirtapi.ErrNotFound):
 		log.Printf("[INFO] no picture of the guest's screen: %s", pictureErr)
 		return err
+	case pictureErr != nil:
+		return fmt.Errorf("%w. There is no picture of its screen: %s", err, pictureErr)
 	}
 	return fmt.Errorf("%w. A picture of its screen: %s", err, path)
 }

@@ -356,6 +356,9 @@ func (w *world) Screenshot(ctx context.Context, d libvirtapi.Domain, to io.Write
 	if !w.running || !w.screen {
 		return "", &libvirtapi.Error{Op: "take a picture of domain", Kind: libvirtapi.ErrState}
 	}
+	if err := w.fail["Screenshot"]; err != nil {
+		return "", err
+	}
 	_, err := io.WriteString(to, "\x89PNG\r\n\x1a\n")
 	return libvirtapi.MediaPNG, err
 }

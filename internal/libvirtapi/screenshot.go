@@ -17,7 +17,7 @@ const (
 )
 
 const (
-	screenshotLimit = 20 * time.Second
+	screenshotLimit = 30 * time.Second
 	screenshotMax   = 64 << 20
 )
 
