@@ -28,6 +28,7 @@ func windows11(t *testing.T, set *discs.Set, index int, labConfig bool) *AnswerD
 // TestWindows11Requirements: without LabConfig Setup goes on only where TPM,
 // secure boot and memory are there. Debian's OVMF knows secure boot by itself.
 func TestWindows11Requirements(t *testing.T) {
+	t.Parallel()
 	set := Media(t, discs.Options{Product: discs.Windows11Eval})
 	cds := []string{NoPrompt(t, set.InstallISO), windows11(t, set, 1, false).Path}
 	vm := Start(t, Spec{Disk: NewDisk(t, 10), CDs: cds})
@@ -43,7 +44,8 @@ func TestWindows11Requirements(t *testing.T) {
 // TestWindows11 builds a template of a client edition: OOBE wants an account and
 // no network, and the build logs on as that account, which the seal removes.
 func TestWindows11(t *testing.T) {
-	ctx, cancel := context.WithTimeout(context.Background(), 6*time.Minute)
+	t.Parallel()
+	ctx, cancel := context.WithTimeout(context.Background(), 12*time.Minute)
 	defer cancel()
 	set := Media(t, discs.Options{Product: discs.Windows11})
 	answers := windows11(t, set, 2, true)

@@ -18,6 +18,7 @@ import (
 // that nobody removes. The disk check says so, and the disk stops on virtio
 // with 0x7B.
 func TestServer2025(t *testing.T) {
+	t.Parallel()
 	set := Media(t, discs.Options{Product: discs.Server2025, Language: "ko-KR", Faults: windows.Faults{LoseBootDrivers: true}})
 	answers := MakeAnswerDisc(t, set, AnswerOptions{Firmware: answerfile.BIOS})
 	start := time.Now()

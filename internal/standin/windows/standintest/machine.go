@@ -276,8 +276,13 @@ func (vm *VM) WaitScreen(t testing.TB, id string, limit time.Duration) string {
 	return line[0]
 }
 
+// patience stretches the limits of waits, which are an idle host's: the tests
+// run side by side with each other and with other packages' machines.
+const patience = 3
+
 func (vm *VM) wait(t testing.TB, what string, limit time.Duration, done func() bool) {
 	t.Helper()
+	limit *= patience
 	for start := time.Now(); time.Since(start) < limit; time.Sleep(100 * time.Millisecond) {
 		if done() {
 			return
@@ -298,6 +303,7 @@ func (vm *VM) wait(t testing.TB, what string, limit time.Duration, done func() b
 // WaitPowerOff waits until the guest has powered the machine off.
 func (vm *VM) WaitPowerOff(t testing.TB, limit time.Duration) {
 	t.Helper()
+	limit *= patience
 	select {
 	case err := <-vm.ended:
 		vm.ended <- err

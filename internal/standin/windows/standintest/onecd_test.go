@@ -44,7 +44,9 @@ func installs(t *testing.T, s Spec, answers *AnswerDisc) {
 // written anew has Server 2022's in DriverPaths and is booted by BIOS, and by
 // UEFI as far as Setup.
 func TestOneCD(t *testing.T) {
+	t.Parallel()
 	t.Run("patched", func(t *testing.T) {
+		t.Parallel()
 		set := Media(t, discs.Options{Product: discs.Server2025})
 		answers := MakeAnswerDisc(t, set, AnswerOptions{})
 		plan, err := oneDisc(t, set, answers).Plan(media.Options{})
@@ -58,6 +60,7 @@ func TestOneCD(t *testing.T) {
 		installs(t, Spec{CDs: []string{disc}}, answers)
 	})
 	t.Run("rebuilt", func(t *testing.T) {
+		t.Parallel()
 		set := Media(t, discs.Options{})
 		answers := MakeAnswerDisc(t, set, AnswerOptions{Firmware: answerfile.BIOS})
 		disc := filepath.Join(t.TempDir(), "rebuilt.iso")

@@ -15,6 +15,7 @@ import (
 // its firmware when none comes. With a key Setup starts, finds no answer file
 // and says nothing on COM1.
 func TestPrompt(t *testing.T) {
+	t.Parallel()
 	set := Media(t, discs.Options{})
 	const question = "Press any key to boot from CD or DVD"
 	vm := Start(t, Spec{Disk: NewDisk(t, 10), CDs: []string{set.InstallISO}})
@@ -37,6 +38,7 @@ func TestPrompt(t *testing.T) {
 // TestRefusals boots what Setup refuses: the screen comes, COM1 stays silent
 // and the machine stays there.
 func TestRefusals(t *testing.T) {
+	t.Parallel()
 	set := Media(t, discs.Options{})
 	install := NoPrompt(t, set.InstallISO)
 	for name, c := range map[string]struct {
@@ -68,6 +70,7 @@ func TestRefusals(t *testing.T) {
 
 // TestFreeze: a guest that hangs says nothing more and hears no power button.
 func TestFreeze(t *testing.T) {
+	t.Parallel()
 	set := Media(t, discs.Options{Faults: windows.Faults{FreezeAfter: "setup.specialize start"}})
 	answers := MakeAnswerDisc(t, set, AnswerOptions{Firmware: "bios"})
 	vm := Start(t, Spec{Firmware: "bios", Disk: NewDisk(t, 10), CDs: []string{NoPrompt(t, set.InstallISO), answers.Path}})
@@ -82,6 +85,7 @@ func TestFreeze(t *testing.T) {
 // TestDropNIC: a guest whose network goes away for good, and which does not
 // hear its power button, runs on.
 func TestDropNIC(t *testing.T) {
+	t.Parallel()
 	vm, answers, _ := Install(t, discs.Options{Faults: windows.Faults{DropNIC: "bootstrap.ready ok", IgnoreShutdown: true}}, Spec{Firmware: "bios"})
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()

@@ -87,7 +87,8 @@ func wantRemnants(ctx context.Context, t *testing.T, disk string, answers *Answe
 // away, cloudbase-init, seal, disk check, and clones that go through specialize:
 // on another bus, and with a cloudbase-init that fails.
 func TestSeal(t *testing.T) {
-	ctx, cancel := context.WithTimeout(context.Background(), 6*time.Minute)
+	t.Parallel()
+	ctx, cancel := context.WithTimeout(context.Background(), 12*time.Minute)
 	defer cancel()
 	vm, answers, spec := Install(t, discs.Options{}, Spec{ExtraSCSI: true})
 	session := guest.NewSession(vm.Client(answers), guest.WithTransient(winrm.IsTransient))
