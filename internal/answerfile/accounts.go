@@ -10,9 +10,10 @@ import (
 func (a Answers) validateAccounts(p *problems) {
 	computer := strings.Trim(a.ComputerName, "*")
 	if a.Product.Server {
-		a.checkPassword(p, "administrator_password", a.AdministratorPassword, "Administrator", computer)
+		locale, err := windows.LookupLocale(a.language())
+		a.checkPassword(p, "administrator_password", a.AdministratorPassword, or(locale.Administrator, "Administrator"), computer)
 		if a.BuildAccount == nil {
-			if locale, err := windows.LookupLocale(a.language()); err == nil && locale.Administrator == "" {
+			if err == nil && locale.Administrator == "" {
 				p.add("build_account", "the built-in administrator's name on %s images is not known for certain; give a local account to build with", locale.Tag)
 			}
 		}

@@ -79,6 +79,10 @@ func TestValidate(t *testing.T) {
 		{"French", func(a *Answers) { *a = answers("2022", UEFI, "fr-FR") }, ""},
 		{"weak password", func(a *Answers) { a.AdministratorPassword = "weakweakweak" }, "administrator_password: has fewer than three"},
 		{"password with name", func(a *Answers) { a.AdministratorPassword = "aAdministrator1!" }, "administrator_password: holds the name"},
+		{"password with the name in French", func(a *Answers) {
+			*a = answers("2022", UEFI, "fr-FR")
+			a.AdministratorPassword = "aAdministrateur1!"
+		}, `administrator_password: holds the name "Administrateur"`},
 		{"password with computer name", func(a *Answers) { a.ComputerName = "WEB"; a.AdministratorPassword = "aB3!web-xyz" }, "administrator_password: holds the name"},
 		{"client without account", func(a *Answers) { *a = answers("11", UEFI, "en-US"); a.BuildAccount = nil }, "build_account: missing"},
 		{"client with administrator", func(a *Answers) { *a = answers("11", UEFI, "en-US"); a.AdministratorPassword = testPassword }, "administrator_password: given"},

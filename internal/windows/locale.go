@@ -101,11 +101,12 @@ var locales = []localeRow{
 }
 
 var (
-	tagForm   = regexp.MustCompile(`^[A-Za-z]{2,3}(-[A-Za-z]{4})?(-([A-Za-z]{2}|[0-9]{3}))?$`)
+	tagForm   = regexp.MustCompile(`^[A-Za-z]{2,3}(-[A-Za-z]{4})?-([A-Za-z]{2}|[0-9]{3})$`)
 	inputForm = regexp.MustCompile(`^[0-9A-Fa-f]{4}:([0-9A-Fa-f]{8}|(\{[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}\}){2})$`)
 )
 
-// IsLanguageTag tells whether a text has the form of a language tag ("de-CH").
+// IsLanguageTag tells whether a text has the form of a language tag with its
+// country ("de-CH"), as a format or keyboard must have: "de" alone is none.
 func IsLanguageTag(tag string) bool { return tagForm.MatchString(tag) }
 
 // CheckInputLocale says what is wrong with the value of an InputLocale element,

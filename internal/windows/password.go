@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"unicode"
 	"unicode/utf16"
 )
 
@@ -92,9 +93,14 @@ func CheckPassword(password string, names ...string) error {
 			classes["digit"] = true
 		case c < 0x80:
 			classes["mark"] = true
-		default:
-			// Letters without case (Korean, Japanese) are a class of their
-			// own; cased ones beyond ASCII would count as upper or lower.
+		// Letters with diacritic marks, Greek and Cyrillic ones have their case;
+		// those without one (Korean, Japanese) are a class of their own. Other
+		// characters, such as an emoji or a currency's sign, count for nothing.
+		case unicode.IsUpper(c):
+			classes["upper"] = true
+		case unicode.IsLower(c):
+			classes["lower"] = true
+		case unicode.IsLetter(c):
 			classes["other"] = true
 		}
 	}

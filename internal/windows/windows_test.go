@@ -220,7 +220,7 @@ func TestLocales(t *testing.T) {
 			t.Errorf("%s: %v", row.tag, err)
 		}
 	}
-	for _, wrong := range []string{"", "korean", "0412:412", "0412:00000412;", "0412:{a028ae76}"} {
+	for _, wrong := range []string{"", "ko", "bad", "korean", "0412:412", "0412:00000412;", "0412:{a028ae76}"} {
 		if CheckInputLocale(wrong) == nil {
 			t.Errorf("%q passes for a keyboard", wrong)
 		}
@@ -287,13 +287,14 @@ type zeros struct{}
 func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
 
 func TestCheckPassword(t *testing.T) {
-	good := []string{"Passw0rd!", `a&b<c>"d'9`, "비밀번호Abc1", "パスワードxY9!", "spaces are 0K here"}
+	good := []string{"Passw0rd!", `a&b<c>"d'9`, "비밀번호Abc1", "パスワードxY9!", "spaces are 0K here", "éÉ1111", "пАроль12"}
 	for _, password := range good {
 		if err := CheckPassword(password, "packer"); err != nil {
 			t.Errorf("%q: %v", password, err)
 		}
 	}
-	bad := []string{"", "aB3!", "alllowercase", "ALLUPPER12", "Xpacker1!", "Nul\x00Byte1!", "Tab\tBed1!", strings.Repeat("aB1", 43)}
+	// Letters with a case do not count as letters without one, nor does an emoji.
+	bad := []string{"aé1111", "ÉA1111", "пароль12", "lower😀12", "lower€12", "", "aB3!", "alllowercase", "ALLUPPER12", "Xpacker1!", "Nul\x00Byte1!", "Tab\tBed1!", strings.Repeat("aB1", 43)}
 	for _, password := range bad {
 		if CheckPassword(password, "packer") == nil {
 			t.Errorf("%q passes", password)
