@@ -131,8 +131,8 @@ func password(n *node, suffix string) (string, bool) {
 	return strings.CutSuffix(string(utf16.Decode(units)), suffix)
 }
 
-// checkPasswords applies the policy that a server has by default: three of
-// four kinds of characters and not the account's name. Setup stops where an
+// checkPasswords applies the policy that a server has by default: three kinds
+// of characters and not the account's name. Setup stops where an
 // account can't be made.
 func (w *Welcomed) checkPasswords(a *Answers, installation, computerName, administrator string) *Screen {
 	if computerName != "" {
@@ -156,18 +156,23 @@ func (w *Welcomed) checkPasswords(a *Answers, installation, computerName, admini
 	return nil
 }
 
+// complex: characters of three of five kinds: upper case, lower case, digits,
+// ASCII marks, and letters without a case. What is none of them, such as an emoji
+// or a currency's sign, counts for nothing.
 func complex(password, user string) bool {
-	var kinds [4]bool
+	var kinds [5]bool
 	for _, r := range password {
 		switch {
 		case unicode.IsUpper(r):
 			kinds[0] = true
 		case unicode.IsLower(r):
 			kinds[1] = true
-		case unicode.IsDigit(r):
+		case r >= '0' && r <= '9':
 			kinds[2] = true
-		default:
+		case r < unicode.MaxASCII:
 			kinds[3] = true
+		case unicode.IsLetter(r):
+			kinds[4] = true
 		}
 	}
 	count := 0
@@ -176,7 +181,7 @@ func complex(password, user string) bool {
 			count++
 		}
 	}
-	named := len(user) > 2 && strings.Contains(strings.ToLower(password), strings.ToLower(user))
+	named := len(utf16.Encode([]rune(user))) > 2 && strings.Contains(strings.ToLower(password), strings.ToLower(user))
 	return count >= 3 && !named && len([]rune(password)) >= 3
 }
 
