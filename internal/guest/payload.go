@@ -8,8 +8,8 @@ type PayloadFindParameters struct {
 	// disc; empty for a guest that was not installed by this plugin.
 	ManifestSHA256 string `json:"manifest_sha256"`
 	// Patterns are tried in order against the paths in the manifest, or, with
-	// no manifest, against the files of each disc; with slashes, * matches
-	// within one name: wintemplate/payload/CloudbaseInitSetup*.msi.
+	// no manifest, against the files of each disc; with slashes, as PowerShell's
+	// -like has them: wintemplate/payload/CloudbaseInitSetup*.msi.
 	Patterns []string `json:"patterns"`
 	// SHA256 the file must have, in hex; empty: the manifest's word counts.
 	// With neither manifest nor SHA256 the operation fails.
