@@ -33,7 +33,9 @@ type AnswerFileConfig struct {
 // Fragment is a complete <unattend> document that holds only what is to be
 // added: components are merged by pass; an element with text replaces the
 // generated one; items of lists (commands, accounts, firewall groups) are put
-// behind the generated ones.
+// behind the generated ones. What they make together is judged like a file of
+// your own. Commands of the first logon go into `first_logon_commands`, since
+// Windows starts all that an answer file lists at once.
 type Fragment struct {
 	// The file that holds it. One of `path` and `content` is given.
 	Path string `mapstructure:"path"`
