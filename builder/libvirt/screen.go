@@ -41,7 +41,7 @@ func withScreen(ctx context.Context, bag multistep.StateBag, c *Config, now func
 		log.Printf("[INFO] no picture of the guest's screen: %s", pictureErr)
 		return err
 	case pictureErr != nil:
-		return fmt.Errorf("%w. There is no picture of its screen: %s", err, pictureErr)
+		return fmt.Errorf("%w. There is no picture of its screen: %w", err, pictureErr)
 	}
 	return fmt.Errorf("%w. A picture of its screen: %s", err, path)
 }
