@@ -188,7 +188,7 @@ $global:Cim['Win32_LogicalDisk'] = [pscustomobject]@{ FreeSpace = 100 }
 $global:Cim['Win32_ComputerSystem'] = [pscustomobject]@{ AutomaticManagedPagefile = $true }
 $global:OnRun['dism.exe'] = { $global:Cim['Win32_LogicalDisk'].FreeSpace = 700 }
 Set-Reg 'HKLM:\SYSTEM\CurrentControlSet\Control\Session Manager\Memory Management' PagingFiles @('?:\pagefile.sys') MultiString
-foreach ($f in 'Temp\a.tmp', 'Temp\wintemplate-x.log', 'SoftwareDistribution\Download\b\c.cab', 'Logs\CBS\CBS.log') { Set-File "C:\Windows\$f" }
+foreach ($f in 'Temp\a.tmp', 'Temp\wintemplate-x.log', 'SoftwareDistribution\Download\b\c.cab', 'Logs\CBS\CBS.log', 'Logs\DISM\dism.log') { Set-File "C:\Windows\$f" }
 `
 	all := guest.CleanupParameters{ComponentStore: true, ResetBase: true, Temp: true, EventLogs: true, Hibernation: true, PageFile: true, Trim: true, TimeoutSeconds: 60}
 	m := scripttest.New(t).Set(set)
@@ -201,7 +201,7 @@ foreach ($f in 'Temp\a.tmp', 'Temp\wintemplate-x.log', 'SoftwareDistribution\Dow
 			t.Errorf("%+v", s)
 		}
 	}
-	if m.Has(`C:\Windows\Temp\a.tmp`) || m.Has(`C:\Windows\SoftwareDistribution\Download\b`) || !m.Has(`C:\Windows\Temp\wintemplate-x.log`) {
+	if m.Has(`C:\Windows\Logs\DISM\dism.log`) || m.Has(`C:\Windows\Temp\a.tmp`) || m.Has(`C:\Windows\SoftwareDistribution\Download\b`) || !m.Has(`C:\Windows\Temp\wintemplate-x.log`) {
 		t.Error("the wrong files are gone")
 	}
 	if c := m.Calls(t, "dism.exe"); len(c) != 1 || !strings.HasSuffix(c[0].String(), "/StartComponentCleanup /Quiet /NoRestart /ResetBase") {

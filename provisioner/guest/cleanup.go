@@ -28,7 +28,7 @@ type Cleanup struct {
 	PageFile bool `mapstructure:"page_file"`
 	// Tell the host which blocks are free. Default: `true`.
 	Trim config.Trilean `mapstructure:"trim"`
-	// How long the component store may take. Default: `90m`.
+	// How long the component store may take, `90m` at most. Default: `90m`.
 	Timeout time.Duration `mapstructure:"timeout"`
 }
 
@@ -39,8 +39,9 @@ func (c *Cleanup) prepare() []error {
 	if c.Timeout == 0 {
 		c.Timeout = 90 * time.Minute
 	}
-	if c.Timeout < time.Minute || c.Timeout > guest.Cleanup.Deadline {
-		return []error{fmt.Errorf("timeout: %s is not between 1m and %s", c.Timeout, guest.Cleanup.Deadline)}
+	// The rest of the clean-up, the trim above all, has its time too.
+	if most := guest.Cleanup.Deadline - 30*time.Minute; c.Timeout < time.Minute || c.Timeout > most {
+		return []error{fmt.Errorf("timeout: %s is not between 1m and %s", c.Timeout, most)}
 	}
 	return nil
 }

@@ -39,7 +39,7 @@ func TestPrepare(t *testing.T) {
 		"activation of nothing": {raw: raw{"activation": raw{}}, want: []string{"activation: nothing to do"}},
 		"a key that is none":    {raw: raw{"activation": raw{"product_key": "SECRET-KEY", "kms_host": "a:b"}}, want: []string{"activation: product_key: not five", "kms_host"}},
 		"a group by its name":   {raw: raw{"firewall": raw{"state": "maybe", "groups": []string{"Remote Desktop"}}}, want: []string{`firewall: state: "maybe"`, `groups[0]: "Remote Desktop"`}},
-		"a clean-up for ever":   {raw: raw{"cleanup": raw{"timeout": "5h"}}, want: []string{"cleanup: timeout"}},
+		"a clean-up for ever":   {raw: raw{"cleanup": raw{"timeout": "110m"}}, want: []string{"cleanup: timeout: 1h50m0s is not between 1m and 1h30m0s"}},
 		"everything at once": {
 			raw: raw{
 				"ready_timeout": "-1s", "drivers": raw{"agent_installer": "/nowhere/b.msi"},

@@ -23,7 +23,8 @@ if ($Parameters.temp) {
         foreach ($name in 'wuauserv', 'bits') { if (Test-ServiceRunning -Name $name) { Stop-Service -Name $name -Force -ErrorAction SilentlyContinue } }
         Clear-Folder -Path "$env:SystemRoot\SoftwareDistribution\Download"
     }
-    foreach ($folder in "$env:SystemRoot\Temp", "$env:SystemRoot\Logs\CBS", "$env:ProgramData\Microsoft\Windows\WER\ReportArchive", "$env:ProgramData\Microsoft\Windows\WER\ReportQueue") {
+    # DISM's log has its command lines, and so the product key of an edition that was converted.
+    foreach ($folder in "$env:SystemRoot\Temp", "$env:SystemRoot\Logs\CBS", "$env:SystemRoot\Logs\DISM", "$env:ProgramData\Microsoft\Windows\WER\ReportArchive", "$env:ProgramData\Microsoft\Windows\WER\ReportQueue") {
         Add-Step $folder { Clear-Folder -Path $folder }
     }
 }
@@ -50,7 +51,7 @@ if ($Parameters.event_logs) {
 }
 if ($Parameters.trim) {
     Add-Step 'trim' {
-        $why = Invoke-Retrim -TimeoutSeconds $Parameters.timeout_seconds
+        $why = Invoke-Retrim -TimeoutSeconds ([Math]::Min([int]$Parameters.timeout_seconds, 600))
         if ($why -ne '') { throw $why }
         0
     }

@@ -55,7 +55,7 @@ func (m *Model) cleanup(_ context.Context, _ caller, p guest.CleanupParameters) 
 			m.setServiceRunning("bits", false)
 			return 0, m.clearFolder(downloadFolder)
 		})
-		for _, folder := range []string{`Windows\Temp`, `Windows\Logs\CBS`, `ProgramData\Microsoft\Windows\WER\ReportArchive`, `ProgramData\Microsoft\Windows\WER\ReportQueue`} {
+		for _, folder := range []string{`Windows\Temp`, `Windows\Logs\CBS`, `Windows\Logs\DISM`, `ProgramData\Microsoft\Windows\WER\ReportArchive`, `ProgramData\Microsoft\Windows\WER\ReportQueue`} {
 			step(`C:\`+folder, func() (int, error) { return 0, m.clearFolder(folder) })
 		}
 	}

@@ -298,7 +298,7 @@ func TestCleanup(t *testing.T) {
 	w.RequireRestart()
 	all := guest.CleanupParameters{ComponentStore: true, ResetBase: true, Temp: true, EventLogs: true, Hibernation: true, PageFile: true, Trim: true}
 	r, reboot, err := guest.Cleanup.Do(ctx, w.session(), all)
-	if err != nil || !bool(reboot) || r.FreedBytes < 3000 || len(r.Steps) != 10 || r.Steps[0].Code != -2146498554 {
+	if err != nil || !bool(reboot) || r.FreedBytes < 3000 || len(r.Steps) != 11 || r.Steps[0].Code != -2146498554 {
 		t.Fatalf("%+v, %t, %v", r, bool(reboot), err)
 	}
 	for _, s := range r.Steps[1:] {
