@@ -81,6 +81,9 @@ func (c *checker) component(component *node, pass, name string) {
 	}
 	known := ComponentPasses(name)
 	if len(known) == 0 {
+		if meant := nearComponent(name); meant != "" {
+			c.found(component, "component %s in pass %s: no such is known, and Windows leaves out what it does not know; is it %s?", name, pass, meant)
+		}
 		return // a component that is not described here: Setup may know it
 	}
 	if !slices.Contains(known, pass) {
@@ -153,4 +156,25 @@ func (c *checker) listItem(n *node, e Element, at string, keys, orders map[strin
 		}
 		orders[key] = true
 	}
+}
+
+// nearComponent is the known component that a name differs from in one place of
+// at most two characters, "" for none.
+func nearComponent(name string) string {
+	name = strings.ToLower(name)
+	for _, e := range schema() {
+		known := strings.ToLower(e.Component)
+		same, longest := min(len(name), len(known)), max(len(name), len(known))
+		before, after := 0, 0
+		for before < same && name[before] == known[before] {
+			before++
+		}
+		for after < same-before && name[len(name)-1-after] == known[len(known)-1-after] {
+			after++
+		}
+		if before+after >= longest-2 {
+			return e.Component
+		}
+	}
+	return ""
 }
