@@ -122,6 +122,15 @@ func (f userFile) languages() {
 	case len(list) > 0 && !containsFold(list, language):
 		f.p.add(componentWinPELocale+"/UILanguage", "%q is not in the medium's sources/lang.ini, which has %s; Setup stops at its language page", language, strings.Join(list, ", "))
 	}
+	if page := strings.TrimSpace(c.value("SetupUILanguage/UILanguage")); page != "" && !strings.EqualFold(page, language) &&
+		len(f.a.Image.SetupLanguages) > 0 && !containsFold(f.a.Image.SetupLanguages, page) {
+		f.p.add(componentWinPELocale+"/SetupUILanguage", "%q is not in the medium's sources/lang.ini, which has %s; Setup stops at its language page", page, strings.Join(f.a.Image.SetupLanguages, ", "))
+	}
+	for _, element := range []string{"InputLocale", "UserLocale"} {
+		if strings.TrimSpace(c.value(element)) == "" {
+			f.p.add(componentWinPELocale+"/"+element, "missing; Setup stops at its language page")
+		}
+	}
 	if input := c.value("InputLocale"); windows.HasIME(input) {
 		f.p.add(componentWinPELocale+"/InputLocale", "%q names an IME, which Windows PE has not; write a keyboard such as 0412:00000412", input)
 	}
@@ -166,6 +175,9 @@ func (f userFile) image() {
 		f.p.add("ImageInstall/OSImage/InstallFrom", "missing, but the medium holds %d images; Setup stops at its edition page", f.a.Image.Editions)
 	}
 	to := f.component(passWindowsPE, componentSetup).find("ImageInstall/OSImage")
+	if place := to.child("InstallTo"); place != nil && (place.child("DiskID") == nil || place.child("PartitionID") == nil) {
+		f.p.add("ImageInstall/OSImage/InstallTo", "has not both of DiskID and PartitionID; Setup stops at its disk page")
+	}
 	if to.child("InstallTo") == nil && !strings.EqualFold(strings.TrimSpace(to.value("InstallToAvailablePartition")), "true") {
 		f.p.add("ImageInstall/OSImage/InstallTo", "missing; Setup stops at its disk page")
 	}

@@ -1,6 +1,7 @@
 package setup
 
 import (
+	"regexp"
 	"strings"
 	"testing"
 
@@ -64,5 +65,54 @@ func namedBefore(t *testing.T, name string, s *scene) {
 	}
 	if !blameless(name) {
 		t.Error("CheckFile names nothing")
+	}
+}
+
+// TestEveryValueOfAFile leaves out each value of a good file, and puts others in
+// its place: where Setup stops, the plugin has named a defect.
+func TestEveryValueOfAFile(t *testing.T) {
+	t.Parallel()
+	product, err := windows.ProductOf(20348, "Server")
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := answerfile.Answers{
+		Product: product, Firmware: answerfile.UEFI, AdministratorPassword: "Aa1!-x9-longer",
+		BuildAccount:  &answerfile.LocalAccount{Name: "builder", Password: "Aa1!-x9-longer", Administrator: true},
+		RemoteDesktop: &answerfile.RemoteDesktop{}, Display: &answerfile.Display{Width: 1024, Height: 768},
+		Image: answerfile.Image{
+			Index: 2, Name: "Windows Server 2022 SERVERSTANDARD", EditionID: "ServerStandardEval", Architecture: "amd64", Languages: []string{"en-US"},
+			DefaultLanguage: "en-US", SetupLanguages: []string{"en-us"}, Channel: answerfile.Evaluation, Editions: 4,
+		},
+	}
+	data, err := answerfile.Autounattend(a)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stops := 0
+	for _, at := range regexp.MustCompile(`<(\w+)>([^<]*)</\w+>`).FindAllSubmatchIndex(data, -1) {
+		element, value := string(data[at[2]:at[3]]), string(data[at[4]:at[5]])
+		if element == "Path" || element == "Size" {
+			continue // the discs' letters and the disk's size are not the file's
+		}
+		variants := map[string]string{"left out": string(data[:at[0]]) + string(data[at[1]:])}
+		for _, other := range []string{"", "x", "0", "1", "2", "true", "false", "99999", "ko-KR", "EFI", "MSR"} {
+			variants[other] = string(data[:at[4]]) + other + string(data[at[5]:])
+		}
+		for name, xml := range variants {
+			s := newScene()
+			s.xml = xml
+			_, screen := s.run()
+			if screen == nil {
+				continue
+			}
+			stops++
+			if answerfile.CheckFile([]byte(xml), a) == nil {
+				t.Errorf("%s %q, %s: no defect is named, and Setup stops: %v (%s)", element, value, name, screen, screen.Log)
+			}
+		}
+	}
+	if stops < 100 {
+		t.Errorf("Setup stopped at %d variants alone", stops)
 	}
 }
