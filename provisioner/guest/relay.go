@@ -56,12 +56,29 @@ func sendPatience(size int64) time.Duration {
 	return 10*time.Minute + time.Duration(size>>15)*time.Second
 }
 
-func (r *relay) send(ctx context.Context, local string, f delivery.File, remote string, _ func(string)) error {
-	return r.upload(ctx, sendPatience(f.Size), local, remote)
+func (r *relay) send(ctx context.Context, local string, f delivery.File, remote string, say func(string)) error {
+	return r.upload(ctx, sendPatience(f.Size), local, remote, quarters(f, say))
+}
+
+// relayed is the way of a file through Packer's communicator.
+const relayed delivery.Way = "Packer's communicator"
+
+// counted tells how much of a file was read.
+type counted struct {
+	io.Reader
+	done int64
+	told func(delivery.Way, int64)
+}
+
+func (c *counted) Read(p []byte) (int, error) {
+	n, err := c.Reader.Read(p)
+	c.done += int64(n)
+	c.told(relayed, c.done)
+	return n, err
 }
 
 // upload leaves an upload behind that does not end in time: it heeds no context.
-func (r *relay) upload(ctx context.Context, patience time.Duration, local, remote string) error {
+func (r *relay) upload(ctx context.Context, patience time.Duration, local, remote string, told func(delivery.Way, int64)) error {
 	src, err := os.Open(local)
 	if err != nil {
 		return err
@@ -69,7 +86,7 @@ func (r *relay) upload(ctx context.Context, patience time.Duration, local, remot
 	done := make(chan error, 1)
 	go func() {
 		defer func() { _ = src.Close() }()
-		done <- r.comm.Upload(slashed(remote), src, nil)
+		done <- r.comm.Upload(slashed(remote), &counted{Reader: src, told: told}, nil)
 	}()
 	t := time.NewTimer(patience)
 	defer t.Stop()
