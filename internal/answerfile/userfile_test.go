@@ -65,7 +65,7 @@ func TestCheckFileNamesDefects(t *testing.T) {
 		{"no autologon", "2022", UEFI, "<Enabled>true", "<Enabled>false", nil, "AutoLogon: not enabled"},
 		{"no bootstrap", "2022", UEFI, `wintemplate\bootstrap.ps1`, `mine\bootstrap.ps1`, nil, "none of them runs"},
 		{"two commands", "2022", UEFI, `<FirstLogonCommands>`, `<FirstLogonCommands><SynchronousCommand wcm:action="add"><Order>2</Order><CommandLine>x</CommandLine></SynchronousCommand>`, nil, "2 commands, which Windows starts all at once"},
-		{"component with a slip", "2022", UEFI, `name="Microsoft-Windows-Security-SPP-UX"`, `name="Microsoft-Windows-Secuirty-SPP-UX"`, nil, "is it Microsoft-Windows-Security-SPP-UX?"},
+		{"component with a slip", "2022", UEFI, `name="Microsoft-Windows-Security-SPP-UX"`, `name="Microsoft-Windows-Security-SP-UX"`, nil, "is it Microsoft-Windows-Security-SPP-UX?"},
 		{"component that is not described", "2022", UEFI, `name="Microsoft-Windows-Security-SPP-UX"`, `name="Microsoft-Windows-WebDAVRedir-WebClient"`, nil, ""},
 		{"second disk", "2022", UEFI, "<Disk wcm:action=\"add\">", `<Disk wcm:action="add"><DiskID>0</DiskID></Disk><Disk wcm:action="add">`, nil, "2 disks; the machine has one"},
 		{"Size and Extend", "2022", UEFI, "<Size>300</Size>", "<Size>300</Size><Extend>true</Extend>", nil, "partition 1 has both or neither of Size and Extend"},
