@@ -112,4 +112,9 @@ func TestTaskReleaseAndRemove(t *testing.T) {
 	}
 	fails(t, guest.TaskRemove, scripttest.New(t).Set(`$global:Tasks['wintemplate-x'] = 'Running'`), p, "running")
 	do(t, guest.TaskRemove, scripttest.New(t), p)
+	m = scripttest.New(t).Set(`$global:Tasks['wintemplate-x'] = 'Running'; New-Stub Start-Sleep { $global:Tasks['wintemplate-x'] = 'Ready' }`)
+	do(t, guest.TaskRemove, m, p)
+	if len(m.Calls(t, "Unregister-ScheduledTask")) != 1 {
+		t.Error("a task that was just about to end was left")
+	}
 }
