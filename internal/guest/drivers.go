@@ -45,7 +45,8 @@ var DriversVerify = define[DriversVerifyParameters, DriversVerifyResult]("driver
 
 // InstallParameters name an installer that lies in the guest.
 type InstallParameters struct {
-	// Path of the .msi in the guest.
+	// Path of the .msi in the guest; for DriversInstall also of a driver
+	// package's .inf, with the package's files beside it.
 	Path string `json:"path"`
 	// SHA256 is checked again before the file is run.
 	SHA256 string `json:"sha256"`
@@ -59,11 +60,12 @@ type InstallParameters struct {
 
 // InstallResult is what Windows Installer said.
 type InstallResult struct {
-	ExitCode int    `json:"exit_code"` // 0, 3010 or 1641
+	ExitCode int    `json:"exit_code"` // 0, 3010 or 1641; of a driver package also 259, when no device wants it
 	Log      string `json:"log"`       // path in the guest
 	Version  string `json:"version"`   // of the product, when it is listed as installed
 }
 
-// DriversInstall runs virtio-win-gt-x64.msi. It drops the network adapter
+// DriversInstall runs virtio-win-gt-x64.msi, or has pnputil.exe install one
+// driver package (Path ends in .inf). Either drops the network adapter
 // while it runs, so it is run detached. Asks for a reboot when the MSI does.
 var DriversInstall = define[InstallParameters, InstallResult]("drivers.install", 45*time.Minute, false, "msi", "drivers-install")

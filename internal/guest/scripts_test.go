@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -287,6 +288,28 @@ func TestInstallers(t *testing.T) {
 			}
 		})
 	}
+	t.Run("a driver package", func(t *testing.T) {
+		t.Parallel()
+		for exit, c := range map[string]struct{ reboot, fails bool }{"0": {}, "259": {}, "3010": {reboot: true}, "2": {fails: true}} {
+			m := scripttest.New(t).Set("$global:Exit['pnputil.exe'] = " + exit)
+			p := installer(t, m)
+			writeFile(t, filepath.Join(m.Disc("D"), "a b.inf"), "msi")
+			p.Path, p.Certificates = `D:\a b.inf`, []string{`D:\a.cer`}
+			if c.fails {
+				if e := fails(t, guest.DriversInstall, m, p, "pnputil"); !strings.Contains(e.Message, "ended with 2 for D:\\a b.inf") {
+					t.Errorf("%+v", e)
+				}
+				continue
+			}
+			r, reboot, err := run(m, p)
+			if err != nil || strconv.Itoa(r.ExitCode) != exit || reboot != c.reboot || !strings.HasSuffix(r.Log, "setupapi.dev.log") {
+				t.Errorf("%s: %+v, reboot %v, %v", exit, r, reboot, err)
+			}
+			if calls := m.Calls(t, "certutil.exe", "pnputil.exe", "msiexec.exe"); len(calls) != 2 || calls[1].String() != `pnputil.exe /add-driver D:\a b.inf /install` {
+				t.Errorf("%s: %v", exit, calls)
+			}
+		}
+	})
 	t.Run("fails, with the log's end", func(t *testing.T) {
 		t.Parallel()
 		m := scripttest.New(t).Set(`$global:Exit['msiexec.exe'] = 1603; $global:OnRun['msiexec.exe'] = { Set-File 'C:\Windows\Temp\wintemplate-virtio-win.log' "one` + "`n" + `return value 3" }`)

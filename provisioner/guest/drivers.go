@@ -92,20 +92,9 @@ func (d *Drivers) drivers(ctx context.Context, r *run) error {
 		return fmt.Errorf("%s; repair is off", problems)
 	}
 	r.ui.Say("Installing the virtio drivers, since " + problems)
-	msi, err := r.payload(ctx, d.Installer, "virtio-win-gt-x64.msi", "wintemplate/tools/virtio-win-gt-x64.msi", "virtio-win-gt-x64.msi")
+	how, err := d.install(ctx, r)
 	if err != nil {
 		return fmt.Errorf("%s; %w", problems, err)
-	}
-	result, reboot, err := guest.DriversInstall.Detached(ctx, r.session, guest.InstallParameters{
-		Path: msi.Path, SHA256: msi.SHA256, Properties: []string{}, Certificates: []string{}, TimeoutSeconds: 40 * 60,
-	}, guest.Detachment{})
-	if err != nil {
-		return err
-	}
-	if reboot {
-		if err := r.restart(ctx, "the virtio drivers ask for it"); err != nil {
-			return err
-		}
 	}
 	if !d.BothBuses.False() {
 		// A disk on the other bus may have come only now.
@@ -118,10 +107,61 @@ func (d *Drivers) drivers(ctx context.Context, r *run) error {
 		return err
 	}
 	if !found.OK {
-		return fmt.Errorf("virtio-win-gt-x64.msi was installed (code %d), and still %s; for a storage driver that was never bound, give the machine a controller of its bus, or set both_buses = false", result.ExitCode, strings.Join(found.Problems, "; "))
+		return fmt.Errorf("%s, and still %s; for a storage driver that was never bound, give the machine a controller of its bus, or set both_buses = false", how, strings.Join(found.Problems, "; "))
 	}
 	r.ui.Say("virtio drivers: " + versions(found))
 	return nil
+}
+
+// msiMinBuild is the first build that virtio-win-gt-x64.msi's launch condition
+// takes (virtio-win-guest-tools-installer, properties.wxs: build > 10240).
+const msiMinBuild = 10241
+
+// driverPackages are installed one by one where there is no MSI for it.
+var driverPackages = []string{"viostor", "vioscsi", "vioser", "netkvm"}
+
+// install installs the MSI. On a Windows that is too old for it, and where the
+// answer disc holds none, pnputil installs the packages that the disc has for
+// Windows Setup, the network adapter's last. It gives what was done.
+func (d *Drivers) install(ctx context.Context, r *run) (how string, err error) {
+	if r.facts.Build >= msiMinBuild {
+		const name = "virtio-win-gt-x64.msi"
+		msi, err := r.payload(ctx, d.Installer, name, "wintemplate/tools/"+name, name)
+		if err == nil {
+			code, err := d.installOne(ctx, r, msi)
+			return fmt.Sprintf("%s was installed (code %d)", name, code), err
+		}
+		if d.Installer != "" || !errors.Is(err, errNotOnDisc) {
+			return "", err
+		}
+		r.ui.Say("The answer disc holds no " + name + "; its single drivers are installed")
+	}
+	var done []string
+	for _, driver := range driverPackages {
+		inf, err := r.payload(ctx, "", driver+".inf", "drivers/*/"+driver+".inf", "$WinPEDriver$/*/"+driver+".inf")
+		if err != nil {
+			return "", err
+		}
+		code, err := d.installOne(ctx, r, inf)
+		if err != nil {
+			return "", err
+		}
+		done = append(done, fmt.Sprintf("%s.inf (code %d)", driver, code))
+	}
+	return "pnputil.exe installed " + strings.Join(done, ", "), nil
+}
+
+func (d *Drivers) installOne(ctx context.Context, r *run, file guest.PayloadFindResult) (exit int, err error) {
+	result, reboot, err := guest.DriversInstall.Detached(ctx, r.session, guest.InstallParameters{
+		Path: file.Path, SHA256: file.SHA256, Properties: []string{}, Certificates: []string{}, TimeoutSeconds: 40 * 60,
+	}, guest.Detachment{})
+	if err != nil {
+		return 0, err
+	}
+	if reboot {
+		return result.ExitCode, r.restart(ctx, "the virtio drivers ask for it")
+	}
+	return result.ExitCode, nil
 }
 
 func versions(v guest.DriversVerifyResult) string {

@@ -37,8 +37,11 @@ func (r *run) payload(ctx context.Context, local, name string, patterns ...strin
 	if local != "" {
 		return r.send(ctx, local, file, name)
 	}
-	return found, errors.New(notFound(name, found))
+	return found, fmt.Errorf("%w: %s", errNotOnDisc, notFound(name, found))
 }
+
+// errNotOnDisc is a file that no disc of the guest holds.
+var errNotOnDisc = errors.New("not on the guest's discs")
 
 func notFound(name string, found guest.PayloadFindResult) string {
 	if len(found.Offered) == 0 {

@@ -202,6 +202,14 @@ func TestDrivers(t *testing.T) {
 			on:    answers{"drivers.verify": once(badDrivers, goodDrivers), "payload.find": msi, "drivers.install": reboots{guest.InstallResult{ExitCode: 3010}}, "agent.verify": once(badAgent, goodAgent), "agent.install": guest.InstallResult{}},
 			asked: []string{"drivers.verify", "payload.find", "task.start", "drivers.install", "reboot", "drivers.verify", "agent.verify", "payload.find", "agent.install", "agent.verify"},
 		},
+		"no MSI on the disc, so the single drivers": {
+			on: answers{
+				"drivers.verify": once(badDrivers, goodDrivers), "agent.verify": goodAgent,
+				"payload.find":    once(guest.PayloadFindResult{Searched: []string{`D:\`}, Offered: []string{"drivers/viostor/viostor.inf"}}, guest.PayloadFindResult{Found: true, Path: `D:\drivers\x.inf`}),
+				"drivers.install": guest.InstallResult{ExitCode: 259},
+			},
+			asked: []string{"payload.find", "payload.find", "drivers.install", "payload.find", "drivers.install", "payload.find", "drivers.install", "payload.find", "drivers.install", "drivers.verify"},
+		},
 		"repair is off":        {block: raw{"repair": false}, on: answers{"drivers.verify": badDrivers}, want: "vioscsi is not installed; repair is off", never: []string{"payload.find"}},
 		"agent repair is off":  {block: raw{"repair": false}, on: answers{"drivers.verify": goodDrivers, "agent.verify": badAgent}, want: "QEMU-GA is not installed; repair is off"},
 		"no agent is wanted":   {block: raw{"agent": false}, on: answers{"drivers.verify": goodDrivers}, never: []string{"agent.verify"}},

@@ -1,5 +1,5 @@
-# Runs one .msi; gives exit code, log and whether a restart is asked for.
-function Install-Package($Package, [string]$LogName) {
+# Looks at the file, and trusts the certificates that its drivers are signed with.
+function Confirm-Package($Package) {
     if (-not (Test-Path -LiteralPath $Package.path)) {
         Stop-Operation -Code 'not-found' -Message "$($Package.path) is not there; is the disc still in the drive?"
     }
@@ -11,6 +11,11 @@ function Install-Package($Package, [string]$LogName) {
         $code = Invoke-Program -File 'certutil.exe' -Arguments '-f', '-addstore', 'TrustedPublisher', "`"$certificate`"" -TimeoutSeconds 120
         if ($code -ne 0) { Stop-Operation -Code 'certificate' -Message "certutil.exe ended with $code when it added $certificate to TrustedPublisher" }
     }
+}
+
+# Runs one .msi; gives exit code, log and whether a restart is asked for.
+function Install-Package($Package, [string]$LogName) {
+    Confirm-Package -Package $Package
     $log = "$env:SystemRoot\Temp\wintemplate-$LogName.log"
     $arguments = @('/i', "`"$($Package.path)`"", '/qn', '/norestart', '/l*v', "`"$log`"") + @($Package.properties)
     $limit = [int]$Package.timeout_seconds

@@ -64,7 +64,11 @@ func (m *Model) driver(name string) guest.Driver {
 
 func (m *Model) driversInstall(ctx context.Context, _ caller, p guest.InstallParameters) (guest.InstallResult, bool, error) {
 	m.beacon("guest.drivers.install", "start", "")
-	exit, log, err := m.installPackage(ctx, p, "virtio-win")
+	install := func() (int, string, error) { return m.installPackage(ctx, p, "virtio-win") }
+	if strings.EqualFold(winExt(p.Path), ".inf") {
+		install = func() (int, string, error) { return m.pnputil(ctx, p) }
+	}
+	exit, log, err := install()
 	if err != nil {
 		return guest.InstallResult{}, false, err
 	}
@@ -164,18 +168,26 @@ func (m *Model) cloudbaseVerify(_ context.Context, _ caller, _ guest.None) (gues
 }
 
 // installPackage is what the installing operations share.
-func (m *Model) installPackage(ctx context.Context, p guest.InstallParameters, name string) (exit int, log string, err error) {
+// confirmPackage is what every installation begins with.
+func (m *Model) confirmPackage(p guest.InstallParameters) error {
 	b, err := m.file(p.Path)
 	if err != nil {
-		return 0, "", failure("not-found", "%s is not there; is the disc still in the drive?", p.Path)
+		return failure("not-found", "%s is not there; is the disc still in the drive?", p.Path)
 	}
 	if sum := digest(b); p.SHA256 != "" && sum != p.SHA256 {
-		return 0, "", failure("digest", "%s has SHA-256 %s, expected %s", p.Path, sum, p.SHA256)
+		return failure("digest", "%s has SHA-256 %s, expected %s", p.Path, sum, p.SHA256)
 	}
 	for _, certificate := range p.Certificates {
 		if err := m.trustPublisher(certificate); err != nil {
-			return 0, "", failure("certificate", "certutil.exe ended with 2 when it added %s to TrustedPublisher", certificate)
+			return failure("certificate", "certutil.exe ended with 2 when it added %s to TrustedPublisher", certificate)
 		}
+	}
+	return nil
+}
+
+func (m *Model) installPackage(ctx context.Context, p guest.InstallParameters, name string) (exit int, log string, err error) {
+	if err := m.confirmPackage(p); err != nil {
+		return 0, "", err
 	}
 	log = `C:\Windows\Temp\wintemplate-` + name + ".log"
 	if exit = m.msiexec(ctx, p.Path, log, p.Properties); exit != msiSuccess && !wantsReboot(exit) {
