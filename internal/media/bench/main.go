@@ -20,7 +20,7 @@ import (
 )
 
 func main() {
-	size := flag.Int64("size", 2200, "size of the disc's install.wim in MiB; 4400 makes a disc as large as the evaluation ISO of Server 2022")
+	size := flag.Int64("size", 4400, "size of the disc's install.wim in MiB; the default makes a disc as large as the evaluation ISO of Server 2022")
 	rounds := flag.Int("rounds", 2, "rounds; the best of them counts, on both sides")
 	dir := flag.String("dir", "", "folder to work in, with four times the size free (default: a temporary one)")
 	flag.Parse()
