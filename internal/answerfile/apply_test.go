@@ -114,7 +114,7 @@ func TestApplyScriptIsClosed(t *testing.T) {
 func TestApplyUnderWine(t *testing.T) {
 	t.Parallel()
 	if _, err := exec.LookPath("wine"); err != nil {
-		t.Skip("NOT TESTED: no Wine to run apply.cmd in (apt-get install wine)")
+		t.Fatal("there is no Wine to run apply.cmd in: apt-get install wine wine64")
 	}
 	prefix := t.TempDir()
 	wine(t, prefix, "wineboot", "-i")
