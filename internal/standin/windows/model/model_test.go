@@ -137,11 +137,19 @@ func TestWholeBuild(t *testing.T) {
 	if server, _ := w.software.Text(internetSettingsKey, "ProxyServer"); server != w.params.Proxy.Server {
 		t.Errorf("the build's proxy is %q", server)
 	}
+	// A look at the task that is under way when WinRM closes must not keep the seal.
+	looked := make(chan guest.Envelope, 1)
+	w.closing = func() {
+		looked <- w.Answer(ctx, guest.Request{Operation: guest.TaskStatus.Name, Script: guest.TaskStatus.Script, Parameters: []byte(`{"id": "seal-1"}`)})
+	}
 	var stages []string
 	if err := w.session().Seal(ctx, w.sealParameters(), func(stage string) { stages = append(stages, stage) }); err != nil {
 		t.Fatalf("seal: %v (stages %v)", err, stages)
 	}
 	w.awaitPower("off")
+	if e := <-looked; !e.OK {
+		t.Errorf("the last look: %+v", e.Error)
+	}
 	if w.open || w.Authenticate("Administrator", testPassword) {
 		t.Error("WinRM is open after the seal")
 	}

@@ -162,7 +162,10 @@ func (m *Model) close(p guest.SealParameters, before *answerfile.BootstrapBefore
 	late(func(kind string) bool { return kind != "registry-value" && kind != "folder" })
 	if p.WinRM {
 		m.setServiceRunning("WinRM", false)
+		// It waits for the requests in flight, and they may wait for the lock.
+		m.mu.Unlock()
 		m.host.StopWinRM()
+		m.mu.Lock()
 	}
 	late(func(kind string) bool { return kind == "registry-value" })
 	if p.Account != "" {

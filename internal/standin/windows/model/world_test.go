@@ -54,6 +54,7 @@ type world struct {
 	mu      sync.Mutex
 	beacons []string
 	open    bool
+	closing func() // what StopWinRM waits for
 	drops   int
 	power   chan string
 }
@@ -77,7 +78,12 @@ func (w *world) StartWinRM(c tls.Certificate, port int) error {
 	w.open = true
 	return nil
 }
-func (w *world) StopWinRM()             { w.open = false }
+func (w *world) StopWinRM() {
+	w.open = false
+	if w.closing != nil {
+		w.closing()
+	}
+}
 func (w *world) Reboot()                { w.power <- "reboot" }
 func (w *world) PowerOff()              { w.power <- "off" }
 func (w *world) Faults() windows.Faults { return w.faults }
