@@ -64,7 +64,11 @@ func inspect(ctx context.Context, address string) (*media.Facts, error) {
 		return nil, err
 	}
 	defer closer.Close()
-	return image.Inspect()
+	facts, err := image.Inspect()
+	if err != nil {
+		return nil, err
+	}
+	return facts, image.Confirm()
 }
 
 func open(ctx context.Context, address string) (*media.Image, io.Closer, error) {

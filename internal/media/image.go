@@ -20,6 +20,9 @@ type Image struct {
 	r    io.ReaderAt
 	size int64
 	vol  *udf.Volume
+	// confirm tells whether what r gave is of one and the same disc; nil where a
+	// reader's own errors say so.
+	confirm func() error
 }
 
 // Open reads the volume structures of the disc in r, which is size bytes long.
@@ -75,6 +78,16 @@ func (i *Image) FS() fs.FS { return i.vol.FS() }
 
 // Size is the disc's length in bytes.
 func (i *Image) Size() int64 { return i.size }
+
+// Confirm tells, once all is read, whether the disc stayed the same meanwhile, as
+// far as its reader didn't tell with each read: a web server may give nothing by
+// which a file's states can be told apart.
+func (i *Image) Confirm() error {
+	if i.confirm == nil {
+		return nil
+	}
+	return i.confirm()
+}
 
 // Label is the volume's label.
 func (i *Image) Label() string { return i.vol.Label() }

@@ -8,11 +8,17 @@ import (
 )
 
 // OpenURL opens the disc at an HTTP address, of which only what is read is
-// transferred. The context bounds all reading of the image. client may be nil.
+// transferred. The context bounds all reading of the image; Confirm ends it.
+// client may be nil.
 func OpenURL(ctx context.Context, client *http.Client, address string) (*Image, error) {
 	r, err := httprange.Open(ctx, client, address)
 	if err != nil {
 		return nil, err
 	}
-	return Open(r, r.Size())
+	image, err := Open(r, r.Size())
+	if err != nil {
+		return nil, err
+	}
+	image.confirm = r.Confirm
+	return image, nil
 }

@@ -42,10 +42,15 @@ func TestUnreadableIsNotForeign(t *testing.T) {
 	if _, err := iso9660.Open(broken{bytes.NewReader(disc), 16 << 11}, int64(len(disc))); !errors.Is(err, errBroken) {
 		t.Errorf("as a drivers ISO: %v", err)
 	}
-	n := int64(0)
+	other := bytes.Clone(disc)
+	other[100] ^= 1 // among what was read already
+	n := 0
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		n++
-		http.ServeContent(w, r, "x", time.Unix(1700000000+n, 0), bytes.NewReader(disc))
+		if n++; n > 1 {
+			http.ServeContent(w, r, "x", time.Unix(1700000001, 0), bytes.NewReader(other))
+			return
+		}
+		http.ServeContent(w, r, "x", time.Unix(1700000000, 0), bytes.NewReader(disc))
 	}))
 	defer server.Close()
 	if _, err := media.OpenURL(t.Context(), nil, server.URL); !errors.Is(err, httprange.ErrChanged) {

@@ -108,19 +108,6 @@ func TestReaderRefuses(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	t.Run("changed", func(t *testing.T) {
-		n := int64(0)
-		r, err := httprange.Open(context.Background(), nil, serve(t, func(w http.ResponseWriter, r *http.Request) {
-			n++
-			http.ServeContent(w, r, "x", time.Unix(1700000000+n, 0), bytes.NewReader(content))
-		}))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := r.ReadAt(make([]byte, 10), 50_000); !errors.Is(err, httprange.ErrChanged) {
-			t.Error(err)
-		}
-	})
 	t.Run("hanging", func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(context.Background(), 200*time.Millisecond)
 		defer cancel()
