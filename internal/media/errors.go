@@ -28,10 +28,17 @@ type TruncatedError struct {
 	// Size is the ISO's length, Want the least that the volume or the file needs;
 	// bytes.
 	Size, Want int64
+	// End says that all files are there, and only what its writer puts behind them
+	// is not; so the file's length may even be right, and its last bytes still be
+	// missing.
+	End bool
 }
 
 // Error says both sizes and what to try.
 func (e *TruncatedError) Error() string {
+	if e.End {
+		return fmt.Sprintf("the ISO is truncated: in its %d bytes there is no volume descriptor behind the files, where the program that made it always writes one; download it again and check its checksum", e.Size)
+	}
 	who := "its volume"
 	if e.File != "" {
 		who = e.File + " on it"

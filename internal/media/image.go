@@ -35,7 +35,7 @@ func Open(r io.ReaderAt, size int64) (*Image, error) {
 	case errors.Is(err, udf.ErrNotUDF):
 		return nil, &NotWindowsError{Found: describe(r, size, "UDF")}
 	case errors.As(err, &truncated):
-		return nil, &TruncatedError{Size: size, Want: truncated.Want}
+		return nil, &TruncatedError{Size: size, Want: truncated.Want, End: truncated.Anchor}
 	case err != nil:
 		return nil, err
 	}

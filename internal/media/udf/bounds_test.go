@@ -77,6 +77,7 @@ func TestMemoryIsBounded(t *testing.T) {
 		t.Fatal(err)
 	}
 	shared = append(shared, make([]byte, 17<<20)...)
+	anchorEnd(shared)
 	blocks := uint32(len(shared)/SectorSize) - v.Partition().Start - 1
 	for _, sector := range []int{mainSequence + 2, reserveSequence + 2} {
 		b := shared[sector*SectorSize:][:SectorSize]
@@ -117,6 +118,13 @@ func TestMemoryIsBounded(t *testing.T) {
 	}
 }
 
+// anchorEnd puts an anchor into a disc's last sector, where writers have it.
+func anchorEnd(disc []byte) {
+	last := uint32(len(disc)/SectorSize) - 1
+	sequence := func(sector uint32) extentAD { return extentAD{sequenceSectors * SectorSize, sector} }
+	copy(disc[int(last)*SectorSize:], anchorDescriptor(last, sequence(mainSequence), sequence(reserveSequence)))
+}
+
 // TestExtentsAreBounded has the descriptors of one file go on through blocks that
 // name each other.
 func TestExtentsAreBounded(t *testing.T) {
@@ -128,6 +136,7 @@ func TestExtentsAreBounded(t *testing.T) {
 	}
 	next := uint32(len(disc)/SectorSize) - v.Partition().Start - 1 // of the last anchor
 	disc = append(disc, make([]byte, SectorSize)...)
+	anchorEnd(disc)
 	for _, sector := range []int{mainSequence + 2, reserveSequence + 2} {
 		b := disc[sector*SectorSize:][:SectorSize]
 		le.PutUint32(b[192:], le.Uint32(b[192:])+1)

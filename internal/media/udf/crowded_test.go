@@ -37,7 +37,9 @@ func rootEntry(t *testing.T, disc []byte) []byte {
 func grow(t *testing.T, disc []byte, n uint32) ([]byte, uint32) {
 	t.Helper()
 	first := openBytes(t, disc).Partition().Length
+	clear(disc[len(disc)-SectorSize:]) // the anchor, which moves
 	disc = append(disc, make([]byte, n*SectorSize)...)
+	anchorEnd(disc)
 	for sector := mainSequence; sector < partitionStart; sector++ {
 		b := disc[sector*SectorSize : (sector+1)*SectorSize]
 		if tagID(b) == tagPartition {

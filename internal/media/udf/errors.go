@@ -27,6 +27,8 @@ func malformed(object, format string, args ...any) error {
 type TruncatedError struct {
 	// Size is the disc's length, Want the least that the volume needs; bytes.
 	Size, Want int64
+	// Anchor says that what is missing is the anchor behind the files.
+	Anchor bool
 }
 
 // Error says both sizes.

@@ -19,6 +19,7 @@ type sequence struct {
 	partitionSector uint32
 	volumeSetID     string
 	volumeID        string
+	writer          string // the implementation identifier
 }
 
 // maxRevision is the last revision, in BCD, that finds files as 1.02 does; from
@@ -83,6 +84,7 @@ loop:
 	s.volumeID = decodeDstring(pvd[24:56])
 	s.volumeSetID = decodeDstring(pvd[72:200])
 	s.recorded = decodeTime(pvd[376:388])
+	s.writer = string(bytes.TrimRight(pvd[388+1:388+24], "\x00"))
 	s.partition = Partition{Start: le.Uint32(pd[188:]), Length: le.Uint32(pd[192:])}
 	if err := s.parseLogicalVolume(lvd, le.Uint16(pd[22:])); err != nil {
 		return s, err

@@ -70,6 +70,9 @@ func Open(r io.ReaderAt, size int64) (*Volume, error) {
 	if end := (int64(p.Start) + int64(p.Length)) * SectorSize; end > size {
 		return nil, &TruncatedError{Size: size, Want: end}
 	}
+	if err := v.checkEnd(); err != nil {
+		return nil, err
+	}
 	return v, v.readFileSet()
 }
 
