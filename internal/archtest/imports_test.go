@@ -55,6 +55,11 @@ var rules = []rule{
 		why:    "stand-ins are for tests and the demo's media",
 	},
 	{
+		from: []string{"internal/standin/debian"},
+		deny: []string{"github.com"},
+		why:  "it unpacks packages for guests of every kind, and knows none of them",
+	},
+	{
 		from:   []string{"."},
 		except: []string{"internal/libvirtapi", "builder/libvirt", "internal/standin", "acceptance"},
 		deny:   []string{"github.com/digitalocean/go-libvirt"},
@@ -63,7 +68,7 @@ var rules = []rule{
 }
 
 // testHelpers are imported by tests alone and may import what they like.
-var testHelpers = []string{"internal/libvirtapi/libvirttest", "internal/winrm/bench", "internal/media/bench", "internal/media/mediatest", "internal/guest/scripttest"}
+var testHelpers = []string{"internal/libvirtapi/libvirttest", "internal/winrm/bench", "internal/media/bench", "internal/media/linuxguest", "internal/media/mediatest", "internal/guest/scripttest"}
 
 type pkg struct {
 	ImportPath string

@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/wintemplate/packer-plugin-wintemplate/internal/standin/debian"
+
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/libvirtapi"
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/libvirtapi/libvirttest"
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/media/linuxguest"
@@ -25,8 +27,8 @@ func TestTPMAndSecureBoot(t *testing.T) {
 		t.Fatal(err)
 	}
 	kernel, initrd := linuxguest.Files(t, "echo tpm $(cat /sys/class/tpm/tpm0/tpm_version_major)\ndmesg | grep -i 'secure *boot'\n")
-	shim := libvirttest.DebianPackage(t, "shim-signed") + "/usr/lib/shim/shimx64.efi.signed"
-	grub := libvirttest.DebianPackage(t, "grub-efi-amd64-signed") + "/usr/lib/grub/x86_64-efi-signed/grubx64.efi.signed"
+	shim := filepath.Join(unpacked(t, "shim-signed"), "usr/lib/shim/shimx64.efi.signed")
+	grub := filepath.Join(unpacked(t, "grub-efi-amd64-signed"), "usr/lib/grub/x86_64-efi-signed/grubx64.efi.signed")
 	config := filepath.Join(t.TempDir(), "grub.cfg")
 	if err := os.WriteFile(config, []byte("linux /vmlinuz console=ttyS1 quiet panic=-1\ninitrd /initrd\nboot\n"), 0o600); err != nil {
 		t.Fatal(err)
@@ -54,6 +56,15 @@ func TestTPMAndSecureBoot(t *testing.T) {
 		}
 		removed(t, c, d)
 	})
+}
+
+func unpacked(t *testing.T, debianPackage string) string {
+	t.Helper()
+	tree, err := debian.Unpack(t.Context(), debianPackage)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tree
 }
 
 // bootDisk starts a machine with Secure Boot and TPM from a FAT disk with these files (host's path: disk's path).

@@ -4,10 +4,11 @@ import (
 	"bytes"
 	"errors"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"testing"
+
+	"github.com/wintemplate/packer-plugin-wintemplate/internal/standin/debian"
 
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/media/authenticode"
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/media/mediatest"
@@ -35,13 +36,9 @@ func TestIssuers(t *testing.T) {
 // TestRealSignature reads a program that Microsoft did sign: Debian's shim, from
 // its package, which is not installed for it.
 func TestRealSignature(t *testing.T) {
-	dir := t.TempDir()
-	for _, args := range [][]string{{"apt-get", "-q", "download", "shim-signed"}, {"sh", "-c", "dpkg-deb -x shim-signed_*.deb ."}} {
-		cmd := exec.Command(args[0], args[1:]...)
-		cmd.Dir = dir
-		if out, err := cmd.CombinedOutput(); err != nil {
-			t.Fatalf("%v: %v\n%s", args, err, out)
-		}
+	dir, err := debian.Unpack(t.Context(), "shim-signed")
+	if err != nil {
+		t.Fatal(err)
 	}
 	b, err := os.ReadFile(filepath.Join(dir, "usr/lib/shim/shimx64.efi.signed"))
 	if err != nil {

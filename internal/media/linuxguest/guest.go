@@ -11,9 +11,10 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"strings"
 	"testing"
 	"time"
+
+	"github.com/wintemplate/packer-plugin-wintemplate/internal/standin/debian"
 )
 
 // Disk is a virtio disk of the guest: /dev/vda, /dev/vdb and so on.
@@ -54,9 +55,8 @@ var result = regexp.MustCompile(`(?s)guest script begins\n(.*)guest script ends 
 // test fails when the script does.
 func Run(t testing.TB, script string, disks ...Disk) string {
 	t.Helper()
-	kernel, tree := fetchKernel(t)
 	dir := t.TempDir()
-	initrd := buildInitrd(t, dir, tree, script)
+	kernel, initrd := files(t, dir, script)
 	serial := filepath.Join(dir, "serial")
 	args := []string{
 		"-machine", "q35,accel=tcg", "-cpu", "max", "-m", "384", "-display", "none", "-no-reboot", "-nic", "none",
@@ -87,8 +87,16 @@ func Run(t testing.TB, script string, disks ...Disk) string {
 // them by other means. What the script prints comes between two marks.
 func Files(t testing.TB, script string) (kernel, initrd string) {
 	t.Helper()
-	kernel, tree := fetchKernel(t)
-	return kernel, buildInitrd(t, t.TempDir(), tree, script)
+	return files(t, t.TempDir(), script)
+}
+
+func files(t testing.TB, dir, script string) (kernel, initrd string) {
+	t.Helper()
+	k, err := debian.FetchKernel(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return k.Image, buildInitrd(t, dir, k.Modules, script)
 }
 
 func need(t testing.TB, debianPackage, tool string) string {
@@ -100,7 +108,7 @@ func need(t testing.TB, debianPackage, tool string) string {
 	return path
 }
 
-func buildInitrd(t testing.TB, dir, tree, script string) string {
+func buildInitrd(t testing.TB, dir, kernelModules, script string) string {
 	t.Helper()
 	root := filepath.Join(dir, "root")
 	write := func(name string, b []byte) {
@@ -118,7 +126,7 @@ func buildInitrd(t testing.TB, dir, tree, script string) string {
 	}
 	write("bin/busybox", busybox)
 	for _, m := range modules {
-		found, err := filepath.Glob(filepath.Join(tree, "lib/modules/*/kernel", m+".ko"))
+		found, err := filepath.Glob(filepath.Join(kernelModules, "kernel", m+".ko"))
 		if err != nil || len(found) == 0 {
 			continue // it is built in
 		}
@@ -145,59 +153,4 @@ func buildInitrd(t testing.TB, dir, tree, script string) string {
 		t.Fatalf("initrd: %v\n%s", err, out)
 	}
 	return initrd
-}
-
-var kernelPackage = regexp.MustCompile(`linux-image-[0-9]\S*-amd64\b`)
-
-// fetchKernel unpacks Debian's kernel package into the cache; it is never
-// installed on the host.
-func fetchKernel(t testing.TB) (image, tree string) {
-	t.Helper()
-	cache := os.Getenv("WINTEMPLATE_CACHE")
-	if cache == "" {
-		user, err := os.UserCacheDir()
-		if err != nil {
-			t.Fatalf("no cache folder (%v): set WINTEMPLATE_CACHE", err)
-		}
-		cache = filepath.Join(user, "wintemplate")
-	}
-	cache = filepath.Join(cache, "linuxguest")
-	if err := os.MkdirAll(cache, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	run := func(dir, name string, args ...string) string {
-		cmd := exec.Command(name, args...)
-		cmd.Dir = dir
-		out, err := cmd.CombinedOutput()
-		if err != nil {
-			t.Fatalf("%s %s: %v\n%s", name, strings.Join(args, " "), err, out)
-		}
-		return string(out)
-	}
-	name := kernelPackage.FindString(run(cache, "apt-cache", "depends", "linux-image-amd64"))
-	if name == "" {
-		t.Fatal("apt-cache knows no linux-image-amd64: run apt-get update")
-	}
-	tree = filepath.Join(cache, name)
-	image = filepath.Join(tree, "boot", "vmlinuz-"+strings.TrimPrefix(name, "linux-image-"))
-	if _, err := os.Stat(image); err == nil {
-		return image, tree
-	}
-	work, err := os.MkdirTemp(cache, "unpack-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer os.RemoveAll(work)
-	run(work, "apt-get", "-q", "download", name)
-	debs, err := filepath.Glob(filepath.Join(work, "*.deb"))
-	if err != nil || len(debs) != 1 {
-		t.Fatalf("apt-get download %s left %d packages", name, len(debs))
-	}
-	run(work, "dpkg-deb", "-x", debs[0], "tree")
-	if err := os.Rename(filepath.Join(work, "tree"), tree); err != nil {
-		if _, present := os.Stat(image); present != nil {
-			t.Fatal(err)
-		}
-	}
-	return image, tree
 }

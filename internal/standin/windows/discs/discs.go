@@ -15,6 +15,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/wintemplate/packer-plugin-wintemplate/internal/standin/debian"
+
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/standin/windows"
 )
 
@@ -44,8 +46,7 @@ type Options struct {
 	// OmitDrivers leaves driver folders out of the driver disc, for example
 	// "viostor/2k22".
 	OmitDrivers []string
-	// CacheDir keeps the kernel and finished discs; the user's cache
-	// directory when empty.
+	// CacheDir keeps finished discs; the user's cache directory when empty.
 	CacheDir string
 }
 
@@ -106,7 +107,7 @@ func Make(ctx context.Context, o Options) (*Set, error) {
 		return nil, err
 	}
 	defer unlock()
-	k, err := fetchKernel(ctx, o.CacheDir)
+	k, err := debian.FetchKernel(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("kernel for the stand-in: %w", err)
 	}
@@ -146,7 +147,7 @@ func Make(ctx context.Context, o Options) (*Set, error) {
 	return set, os.Rename(partial, dir)
 }
 
-func makeSet(ctx context.Context, o Options, k kernel, init []byte, work, out string) error {
+func makeSet(ctx context.Context, o Options, k debian.Kernel, init []byte, work, out string) error {
 	initrd, err := buildInitramfs(ctx, k, init)
 	if err != nil {
 		return fmt.Errorf("initramfs: %w", err)
@@ -180,7 +181,7 @@ func buildInit(ctx context.Context, work string) ([]byte, error) {
 }
 
 // cacheKey names the media by everything they are made from.
-func cacheKey(o Options, k kernel, init []byte) (string, error) {
+func cacheKey(o Options, k debian.Kernel, init []byte) (string, error) {
 	sum := sha256.New()
 	o.CacheDir = ""
 	if err := json.NewEncoder(sum).Encode(struct {
@@ -224,4 +225,9 @@ func prune(cache string) {
 			_ = os.RemoveAll(dir)
 		}
 	}
+}
+
+func isPresent(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
 }

@@ -12,6 +12,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/wintemplate/packer-plugin-wintemplate/internal/standin/debian"
+
 	"github.com/klauspost/compress/zstd"
 
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/standin/windows/guest"
@@ -23,7 +25,7 @@ import (
 var guestPrograms = []string{"mkntfs", "ntfs-3g", "ntfsresize", "ntfsfix", "mkfs.vfat"}
 
 // buildInitramfs packs PID 1, the programs and the kernel modules.
-func buildInitramfs(ctx context.Context, k kernel, init []byte) ([]byte, error) {
+func buildInitramfs(ctx context.Context, k debian.Kernel, init []byte) ([]byte, error) {
 	files := map[string][]byte{"init": init}
 	modules, err := readModules(k.Modules)
 	if err != nil {
@@ -120,4 +122,10 @@ func packInitramfs(files map[string][]byte) ([]byte, error) {
 		return nil, err
 	}
 	return encoder.EncodeAll(archive.Bytes(), nil), nil
+}
+
+// moduleName is the kernel's own spelling of a module's name: file names may
+// hold dashes, dependencies never do.
+func moduleName(file string) string {
+	return strings.ReplaceAll(strings.TrimSuffix(filepath.Base(file), ".ko"), "-", "_")
 }

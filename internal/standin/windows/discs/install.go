@@ -8,11 +8,13 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/wintemplate/packer-plugin-wintemplate/internal/standin/debian"
+
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/standin/windows"
 )
 
 // writeInstallISO makes the installation disc.
-func writeInstallISO(ctx context.Context, out, work string, o Options, k kernel, initrd []byte) error {
+func writeInstallISO(ctx context.Context, out, work string, o Options, k debian.Kernel, initrd []byte) error {
 	l, err := buildLoaders(ctx, work)
 	if err != nil {
 		return err

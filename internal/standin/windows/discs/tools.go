@@ -13,9 +13,6 @@ import (
 // packages names the Debian package of each program that the maker runs, for
 // the error of one that is absent.
 var packages = map[string]string{
-	"apt-cache":     "apt",
-	"apt-get":       "apt",
-	"dpkg-deb":      "dpkg",
 	"genisoimage":   "genisoimage",
 	"go":            "golang",
 	"grub-mkimage":  "grub-common",
