@@ -11,9 +11,6 @@ import (
 
 // Detachment says how an operation is run as a task.
 type Detachment struct {
-	// Account runs the task as this administrator instead of LocalSystem, with
-	// no stored password.
-	Account string
 	// Stage is told each stage that the operation enters; a true answer ends
 	// the wait, with no error and no result.
 	Stage func(id, stage string) (leave bool)
@@ -25,8 +22,8 @@ type Detachment struct {
 	Silence time.Duration
 }
 
-// Detached runs the operation as a task that outlives the connection, and
-// waits for its answer. While the guest cannot be reached it goes on asking,
+// Detached runs the operation as a task of LocalSystem that outlives the
+// connection, and waits for its answer. While the guest cannot be reached it goes on asking,
 // until the operation's deadline: the virtio MSI takes the network adapter
 // away for a while (virtio-win-pkg-scripts#48).
 //
@@ -40,7 +37,7 @@ func (c Call[P, R]) Detached(ctx context.Context, s *Session, parameters P, how 
 	id := taskID(c.Name)
 	_, _, err = TaskStart.Do(ctx, s, TaskStartParameters{
 		ID: id, Operation: c.Name, Parameters: string(p), Script: c.Script, Launcher: launcher,
-		Account: how.Account, TimeoutSeconds: int(c.Deadline.Seconds()),
+		TimeoutSeconds: int(c.Deadline.Seconds()),
 	})
 	if err != nil {
 		return result, false, err

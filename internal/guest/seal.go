@@ -33,14 +33,15 @@ type SealParameters struct {
 	Unattend string `json:"unattend"`
 	// Reverts are undone before sysprep, or after it when they are Late.
 	Reverts []Revert `json:"reverts"`
-	// Retry says that the caller mends SealAppX and SealNotStarted and seals
-	// again: these then send no beacon that ends the build.
+	// Retry says that the caller mends SealAppX and seals again: it then sends
+	// no beacon that ends the build.
 	Retry bool `json:"retry"`
 	// CertificateSHA256 is the digest of the build's certificate, deleted
 	// with its key; empty: no certificate of ours.
 	CertificateSHA256 string `json:"certificate_sha256"`
-	// Account is the build's account. It is removed with its profile unless
-	// it is the built-in administrator (RID 500).
+	// Account is the build's account, a local administrator. Sysprep runs as it
+	// where it refuses LocalSystem. It is removed with its profile unless it is
+	// the built-in administrator (RID 500). Empty: there is none of ours.
 	Account string `json:"account"`
 	// WinRM is true when the bootstrap of this plugin opened it, so that the
 	// seal closes it. False leaves the service as it is.
@@ -61,7 +62,7 @@ type SealParameters struct {
 	ResetNetwork bool `json:"reset_network"`
 	// Folder is the build's own, removed at the end.
 	Folder string `json:"folder"`
-	// SysprepTimeoutSeconds bounds sysprep.exe.
+	// SysprepTimeoutSeconds bounds each run of sysprep.exe.
 	SysprepTimeoutSeconds int `json:"sysprep_timeout_seconds"`
 	// ReleaseTimeoutSeconds is how long it waits, sealed, for TaskRelease; it
 	// goes on by itself then.
@@ -73,8 +74,11 @@ type SealParameters struct {
 const (
 	SealStageRevert  = "revert"  // policies, autologon, answer files
 	SealStageSysprep = "sysprep" // sysprep.exe /generalize /oobe /quit
-	SealStageSealed  = "sealed"  // ImageState is right; waits for TaskRelease
-	SealStageClose   = "close"   // WinRM, certificate, account, folder; then power off
+	// SealStageAccount is entered where sysprep refuses LocalSystem: it runs as
+	// SealParameters.Account, in a task of its own.
+	SealStageAccount = "sysprep-as-account"
+	SealStageSealed  = "sealed" // ImageState is right; waits for TaskRelease
+	SealStageClose   = "close"  // WinRM, certificate, account, folder; then power off
 )
 
 // SealResult is the seal's answer. It is seen on failure only: on success the
@@ -87,14 +91,14 @@ type SealResult struct {
 
 // Codes of the seal's failures, recognised in sysprep's setuperr.log.
 const (
-	SealAppX            = "appx"              // 0x80073cf2: a package installed for one user only
-	SealBitLocker       = "bitlocker"         // 0x80310039
-	SealReservedStorage = "reserved-storage"  // 0x800f0975
-	SealRearm           = "rearm"             // 0xc004d307
-	SealProvider        = "sysprep-provider"  // a provider DLL failed or is absent
-	SealDefender        = "defender-endpoint" // Defender for Endpoint guards its senseGuid
-	SealUpgraded        = "upgraded"          // sysprep refuses an upgraded Windows
-	SealNotStarted      = "sysprep-not-started"
+	SealAppX            = "appx"                // 0x80073cf2: a package installed for one user only
+	SealBitLocker       = "bitlocker"           // 0x80310039
+	SealReservedStorage = "reserved-storage"    // 0x800f0975
+	SealRearm           = "rearm"               // 0xc004d307
+	SealProvider        = "sysprep-provider"    // a provider DLL failed or is absent
+	SealDefender        = "defender-endpoint"   // Defender for Endpoint guards its senseGuid
+	SealUpgraded        = "upgraded"            // sysprep refuses an upgraded Windows
+	SealNotStarted      = "sysprep-not-started" // it takes neither LocalSystem nor the account
 	SealTimeout         = "sysprep-timeout"
 	SealUndeployable    = "image-undeployable" // generalize failed half-way: the image is spoiled
 	SealValidate        = "sysprep-validate"   // refused before it changed anything
@@ -102,7 +106,7 @@ const (
 
 // Seal generalizes the image, closes the build's doors and powers off. It only
 // makes sense detached (Session.Detach): it ends the connection it came by.
-var Seal = define[SealParameters, SealResult]("seal", 2*time.Hour, false, "devices", "seal")
+var Seal = define[SealParameters, SealResult]("seal", 2*time.Hour, false, "devices", "sysprep", "seal")
 
 // SealTries is how often the seal is tried when sysprep refuses a Store
 // package: its log names them one at a time.
@@ -115,9 +119,8 @@ const SealTries = 10
 // tell how it ended. So it does when the guest falls silent (WithSilence), as
 // when its network is lost.
 //
-// What can be mended from here is: packages that sysprep refuses are removed
-// as the build's administrator, and a sysprep that begins nothing as
-// LocalSystem is run as that administrator.
+// Packages that sysprep refuses are removed from here, as the build's
+// administrator, since LocalSystem may not; and the seal is tried again.
 func (s *Session) Seal(ctx context.Context, p SealParameters, onStage func(stage string)) error {
 	// The task was started by the same logon a moment ago: a refusal is sysprep's doing.
 	how := Detachment{Silence: s.silence, Ends: func(err error) bool {
@@ -146,28 +149,17 @@ func (s *Session) Seal(ctx context.Context, p SealParameters, onStage func(stage
 		if err == nil || !errors.As(err, &failure) || !p.Retry {
 			return err
 		}
-		switch failure.Code {
-		case SealAppX:
-			packages := refusedPackages(failure.Detail)
-			if len(packages) == 0 {
-				return err
-			}
-			s.report("sysprep refuses Store packages, which are removed now: " + strings.Join(packages, ", "))
-			r, _, removal := AppXRemove.Do(ctx, s, AppXRemoveParameters{Packages: packages})
-			if removal != nil {
-				return errors.Join(err, removal)
-			}
-			if len(r.Left) > 0 {
-				return fmt.Errorf("%w\ncould not be removed: %s", err, strings.Join(r.Left, ", "))
-			}
-		case SealNotStarted:
-			if how.Account != "" || p.Account == "" {
-				return err
-			}
-			s.report("sysprep begins nothing as LocalSystem; it is run as " + p.Account + " now")
-			how.Account = p.Account
-		default:
+		packages := refusedPackages(failure.Detail)
+		if failure.Code != SealAppX || len(packages) == 0 {
 			return err
+		}
+		s.report("sysprep refuses Store packages, which are removed now: " + strings.Join(packages, ", "))
+		r, _, removal := AppXRemove.Do(ctx, s, AppXRemoveParameters{Packages: packages})
+		if removal != nil {
+			return errors.Join(err, removal)
+		}
+		if len(r.Left) > 0 {
+			return fmt.Errorf("%w\ncould not be removed: %s", err, strings.Join(r.Left, ", "))
 		}
 	}
 }

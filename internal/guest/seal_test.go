@@ -224,7 +224,7 @@ func TestSealFails(t *testing.T) {
 		"an upgraded Windows":  {set: bad(complete, "Error SYSPRP spopk.dll:: Sysprep will not run on an upgraded OS. You can only run Sysprep on a custom (clean) install version of Windows."), code: guest.SealUpgraded, says: "afresh", beacon: "seal fail"},
 		"half-way":             {set: bad(undeployable, "Failure occurred while executing 'X' from C:\\y.dll; dwRet = 0x5"), retry: true, code: guest.SealUndeployable, says: "spoiled", beacon: "seal fail"},
 		"of no known cause":    {set: bad(complete, "Error something new"), code: guest.SealValidate, says: "something new", beacon: "seal fail"},
-		"sysprep does nothing": {set: `$global:Exit['sysprep.exe'] = 0`, retry: true, code: guest.SealNotStarted, says: "LocalSystem", beacon: "seal info"},
+		"sysprep does nothing": {set: `$global:Exit['sysprep.exe'] = 0`, retry: true, code: guest.SealNotStarted, says: "neither as LocalSystem (it ended with 0x0 and has begun nothing) nor as builder (it ended with 0x0", beacon: "seal fail"},
 		"sysprep never ends": {
 			set: `$global:OnStart = { Set-File 'C:\Windows\System32\Sysprep\Panther\setupact.log' 'Beginning of a new sysprep run' }
 New-Stub Start-Process { & $global:OnStart; $p = [pscustomobject]@{ Handle = 1 }; $p | Add-Member -MemberType ScriptMethod -Name WaitForExit -Value { $false }; $p | Add-Member -MemberType ScriptMethod -Name Kill -Value { }; $p }`,
@@ -233,6 +233,23 @@ New-Stub Start-Process { & $global:OnStart; $p = [pscustomobject]@{ Handle = 1 }
 		"sysprep hangs before its start": {
 			set:  `New-Stub Start-Process { $p = [pscustomobject]@{ Handle = 1 }; $p | Add-Member -MemberType ScriptMethod -Name WaitForExit -Value { $false }; $p | Add-Member -MemberType ScriptMethod -Name Kill -Value { }; $p }`,
 			code: guest.SealNotStarted, says: "60 seconds", beacon: "seal fail",
+		},
+		"a Store package, as the account": {
+			set: bad(complete, "SYSPRP Package A_1 was installed for a user, but not provisioned") + refusing, retry: true, code: guest.SealAppX, says: "package: A_1", beacon: "seal info",
+		},
+		"half-way, as the account": {set: bad(undeployable, "dwRet = 0x5") + refusing, retry: true, code: guest.SealUndeployable, says: "spoiled", beacon: "seal fail"},
+		"the account may not log on": {
+			set: good + refusing + `$global:LaunchResult = 2147943785`, retry: true, code: guest.SealNotStarted, says: "it ended with 0x80070569 and has begun nothing", beacon: "seal fail",
+		},
+		"the account is not known": {
+			set: good + refusing + `New-Stub Register-ScheduledTask { throw 'No mapping between account names and security IDs was done.' }`, retry: true, code: "script", says: "No mapping", beacon: "seal fail",
+		},
+		"sysprep hangs before its start, as the account": {
+			set: `$global:NeverEnds = $true`, retry: true, code: guest.SealNotStarted, says: "nor as builder (it has begun nothing within 60 seconds)", beacon: "seal fail",
+		},
+		"sysprep never ends, as the account": {
+			set:  `$global:NeverEnds = $true; $global:OnRun['sysprep.exe'] = { Set-File 'C:\Windows\System32\Sysprep\Panther\setupact.log' 'Beginning of a new sysprep run' }` + refusing,
+			code: guest.SealTimeout, says: "600 seconds", beacon: "seal fail",
 		},
 		"another sysprep runs":    {set: good + `$global:Processes = @('sysprep')`, code: "sysprep-running", says: "another", beacon: "seal fail"},
 		"cloudbase-init is armed": {set: good + `Set-TestService 'cloudbase-init' 2`, code: "not-disabled", says: "cloudbase-init", beacon: "seal fail"},
@@ -257,8 +274,102 @@ New-Stub Start-Process { & $global:OnStart; $p = [pscustomobject]@{ Handle = 1 }
 			if !strings.HasPrefix(b[len(b)-1], c.beacon) {
 				t.Errorf("beacons: %v", b)
 			}
+			if c := m.Calls(t, "Register-ScheduledTask", "Unregister-ScheduledTask"); len(c)%2 != 0 && name != "the account is not known" {
+				t.Errorf("sysprep's task is left: %v", c)
+			}
+			if strings.HasSuffix(name, "ends, as the account") && len(m.Calls(t, "Stop-ScheduledTask")) != 1 {
+				t.Error("sysprep was left running")
+			}
 			if len(m.Calls(t, "shutdown.exe")) > 0 {
 				t.Error("it powers off, as if it were sealed")
+			}
+		})
+	}
+}
+
+func TestSealWithoutAnAccount(t *testing.T) {
+	t.Parallel()
+	m := scripttest.New(t).Set(aBuild + good + refusing)
+	p := sealParameters()
+	p.Account = ""
+	if e := fails(t, guest.Seal, m, p, guest.SealNotStarted); !strings.Contains(e.Message, "LocalSystem") {
+		t.Errorf("%+v", e)
+	}
+	if c := m.Calls(t, "Register-ScheduledTask"); len(c) > 0 {
+		t.Errorf("%v", c)
+	}
+}
+
+// refusing makes the sysprep that is set refuse LocalSystem.
+const refusing = `
+$global:Sysprep = $global:OnRun['sysprep.exe']
+$global:OnRun['sysprep.exe'] = { if ($global:RunsAs -ne '') { & $global:Sysprep } }
+$env:COMPUTERNAME = 'PC'
+`
+
+// TestSealRunsSysprepAsTheAccount: a task of the build's account runs sysprep and
+// nothing else; what only SYSTEM can do, and the account's own removal, stay the
+// seal's.
+func TestSealRunsSysprepAsTheAccount(t *testing.T) {
+	t.Parallel()
+	// How it would say so is not known: a refusal's line is like the one that
+	// it writes when it takes the user.
+	const refusal = `
+$global:Sysprep = $global:OnRun['sysprep.exe']
+$global:OnRun['sysprep.exe'] = {
+    if ($global:RunsAs -ne '') { & $global:Sysprep; return }
+    Set-File 'C:\Windows\System32\Sysprep\Panther\setupact.log' 'Beginning of a new sysprep run'
+    Set-File 'C:\Windows\System32\Sysprep\Panther\setuperr.log' 'Error SYSPRP ValidatePrivileges: x'
+}
+$env:COMPUTERNAME = 'PC'
+`
+	const hangs = `
+New-Stub Start-Process { if ($FilePath -notlike '*sysprep.exe') { $p = [pscustomobject]@{ Handle = 1; ExitCode = 0 }; $p | Add-Member -MemberType ScriptMethod -Name WaitForExit -Value { $true }; return $p }
+    $p = [pscustomobject]@{ Handle = 1 }; $p | Add-Member -MemberType ScriptMethod -Name WaitForExit -Value { $false }; $p | Add-Member -MemberType ScriptMethod -Name Kill -Value { Add-Record $env:WT_BEACONS 'killed' }; $p }
+`
+	for name, c := range map[string]struct {
+		set     string
+		system  int // runs as LocalSystem that begin
+		beacons []string
+	}{
+		"begins nothing": {refusing, 1, []string{"seal.sysprep info run as LocalSystem, it ended with 0x0 and has begun nothing; it is run as builder now"}},
+		"says so":        {refusal, 1, []string{"seal.sysprep info run as LocalSystem, it ended with 0x0 and has begun nothing; it is run as builder now"}},
+		"hangs":          {refusing + hangs, 0, []string{"killed", "seal.sysprep info run as LocalSystem, it has begun nothing within 60 seconds; it is run as builder now"}},
+		"did so before":  {refusing + `Set-File 'C:\ProgramData\wintemplate\sysprep-as-account' 'x'`, 0, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			m := scripttest.New(t).Set(aBuild + good + c.set + `
+New-Stub Remove-LocalUser { Add-Record $env:WT_BEACONS "removed $Name, stage $(Get-Content "$global:WintemplateTask\stage")" }`)
+			r, _ := do(t, guest.Seal, m, sealParameters())
+			if r.ImageState != "IMAGE_STATE_GENERALIZE_RESEAL_TO_OOBE" {
+				t.Errorf("%+v", r)
+			}
+			if v := m.Registry(t, `HKLM\SECURITY\Policy\Secrets\DefaultPassword\CurrVal`, "x"); v != nil {
+				t.Errorf("LSA's secret is still there: %v", v)
+			}
+			want := append([]string{"seal start", "seal.sysprep start"}, c.beacons...)
+			want = append(want, "seal.sysprep ok", "certificate removed aa11", "removed builder, stage close", "seal ok")
+			if b := m.Beacons(t); !slices.Equal(b, want) {
+				t.Errorf("beacons\n%q, expected\n%q", b, want)
+			}
+			var calls []string
+			for _, call := range m.Calls(t, "sysprep.exe", "Register-ScheduledTask", "Unregister-ScheduledTask", "Stop-ScheduledTask", "Remove-CimInstance", "Remove-LocalUser") {
+				calls = append(calls, call.Command)
+			}
+			order := strings.Repeat("sysprep.exe ", c.system) + "Register-ScheduledTask sysprep.exe Unregister-ScheduledTask Remove-CimInstance Remove-CimInstance Remove-CimInstance Remove-LocalUser Unregister-ScheduledTask"
+			if got := strings.Join(calls, " "); got != order {
+				t.Errorf("calls\n%s, expected\n%s", got, order)
+			}
+			if p := m.Calls(t, "New-ScheduledTaskPrincipal"); len(p) != 1 || p[0].Parameters["UserId"] != `PC\builder` || p[0].Parameters["LogonType"] != "S4U" || p[0].Parameters["RunLevel"] != "Highest" {
+				t.Errorf("%v", p)
+			}
+			action := m.Calls(t, "New-ScheduledTaskAction")
+			if len(action) != 1 || action[0].Parameters["Execute"] != `C:\Windows\System32\Sysprep\sysprep.exe` || action[0].Parameters["Argument"] != `/generalize /oobe /quit /quiet /unattend:C:\ProgramData\wintemplate\unattend.xml` {
+				t.Errorf("%v", action)
+			}
+			if task := m.Calls(t, "Unregister-ScheduledTask"); task[0].Parameters["TaskName"] == nil || !strings.Contains(task[0].String(), "wintemplate-seal-1-sysprep") {
+				t.Errorf("%v", task)
 			}
 		})
 	}
@@ -336,17 +447,6 @@ func TestSealStopsTheUpdaterOfEdge(t *testing.T) {
 	calls := m.Calls(t, "Stop-Service", "sysprep.exe")
 	if len(calls) < 2 || !strings.Contains(calls[0].String(), "edgeupdate") || calls[1].Command != "sysprep.exe" {
 		t.Errorf("%v", calls)
-	}
-}
-
-// The fall-back for a sysprep that refuses LocalSystem: an administrator may not
-// so much as look into HKLM:\SECURITY.
-func TestSealAsAnAdministrator(t *testing.T) {
-	t.Parallel()
-	m := scripttest.New(t).Set(aBuild + good + `$global:Identity.System = $false; New-Stub logoff.exe { Write-Error 'there is no such session' }`)
-	do(t, guest.Seal, m, sealParameters())
-	if m.Registry(t, `HKLM\SECURITY\Policy\Secrets\DefaultPassword\CurrVal`, "x") == nil {
-		t.Error("it reached for LSA's secrets, which ends in an access denied")
 	}
 }
 

@@ -13,8 +13,6 @@ type TaskStartParameters struct {
 	Script     string `json:"script"`
 	// Launcher is the launcher's text, which the task runs from a file.
 	Launcher string `json:"launcher"`
-	// Account to run as without a stored password (S4U); empty: LocalSystem.
-	Account string `json:"account"`
 	// TimeoutSeconds after which the task scheduler ends it.
 	TimeoutSeconds int `json:"timeout_seconds"`
 }

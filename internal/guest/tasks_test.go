@@ -44,13 +44,6 @@ func TestTaskStart(t *testing.T) {
 		t.Error("the task was not started, or by a clock")
 	}
 
-	m = scripttest.New(t)
-	p.Account = "builder"
-	do(t, guest.TaskStart, m, p)
-	if c := m.Calls(t, "New-ScheduledTaskPrincipal"); len(c) != 2 || c[1].Parameters["UserId"] != "builder" || c[1].Parameters["LogonType"] != "S4U" {
-		t.Errorf("principal of an account: %v", c)
-	}
-
 	m = scripttest.New(t).Set(`$global:Tasks['wintemplate-seal-1'] = 'Running'`)
 	if r, _ := do(t, guest.TaskStart, m, p); !r.Existing || len(m.Calls(t, "Register-ScheduledTask")) > 0 {
 		t.Errorf("a second start: %+v", r)

@@ -125,6 +125,7 @@ func (s *Sysprep) run(ctx context.Context, r *run) error {
 var sealTitles = map[string]string{
 	guest.SealStageRevert:  "Taking back what was set for the build",
 	guest.SealStageSysprep: "Running sysprep",
+	guest.SealStageAccount: "Sysprep does not run as LocalSystem; running it as the account of the build",
 	guest.SealStageSealed:  "Windows is generalized; closing WinRM and powering off",
 	guest.SealStageClose:   "Windows is generalized; it powers off",
 }

@@ -1,4 +1,3 @@
-$sysprep = "$env:SystemRoot\System32\Sysprep"
 $scripts = "$env:SystemRoot\Setup\Scripts"
 $windows = 'HKLM:\SOFTWARE\Microsoft\Windows\CurrentVersion'
 
@@ -129,8 +128,8 @@ function Remove-Autologon {
     $winlogon = 'HKLM:\SOFTWARE\Microsoft\Windows NT\CurrentVersion\Winlogon'
     if (Test-Path -LiteralPath $winlogon) { Set-ItemProperty -LiteralPath $winlogon -Name 'AutoAdminLogon' -Value '0' -Type String }
     foreach ($name in 'AutoLogonCount', 'AutoLogonSID', 'DefaultUserName', 'DefaultPassword', 'DefaultDomainName', 'ForceAutoLogon') { Remove-RegistryValue -Key $winlogon -Name $name }
-    # The answer file's AutoLogon may lie in LSA's store; SYSTEM alone may open it.
-    if ((Get-ProcessIdentity).System) { Remove-IfThere -Path 'HKLM:\SECURITY\Policy\Secrets\DefaultPassword' }
+    # The answer file's AutoLogon may lie in LSA's store, which SYSTEM alone may open.
+    Remove-IfThere -Path 'HKLM:\SECURITY\Policy\Secrets\DefaultPassword'
     $run = Get-Item -LiteralPath "$windows\Run" -ErrorAction SilentlyContinue
     if ($null -ne $run) { foreach ($name in @($run.Property | Where-Object { $_ -like 'Unattend*' })) { Remove-RegistryValue -Key "$windows\Run" -Name $name } }
 }
@@ -153,70 +152,10 @@ function Set-SetupComplete {
     Write-Text -Path "$scripts\wintemplate-setupcomplete.ps1" -Text $Parameters.setup_complete_script
 }
 
-function Get-LogLine([string]$Name) {
-    @(Get-Content -LiteralPath "$sysprep\Panther\$Name" -ErrorAction SilentlyContinue)
-}
-
-# Sysprep's logs are English in every language of Windows.
-function Get-Cause([string[]]$Lines) {
-    $text = $Lines -join "`n"
-    $packages = @([regex]::Matches($text, 'SYSPRP Package (\S+) was installed for a user') | ForEach-Object { $_.Groups[1].Value } | Select-Object -Unique)
-    if ($packages.Count -gt 0 -or $text -match '0x80073cf2') {
-        return @{ code = 'appx'; message = "a Store package is installed for one user but not for all: $($packages -join ', ')"; packages = $packages }
-    }
-    foreach ($known in @(
-            @('0x80310039', 'bitlocker', 'BitLocker is on, or drive C: is not fully decrypted; turn it off with manage-bde -off C: and wait'),
-            @('0x800f0975', 'reserved-storage', 'Windows holds reserved storage, as while an update is installed; let updates finish and restart'),
-            @('0xc004d307', 'rearm', 'the number of times that this installation may be rearmed is used up; install afresh, or set skip_rearm'),
-            @('value senseGuid', 'defender-endpoint', 'Defender for Endpoint guards its registration; run the offboarding script of your tenant before the sysprep block, and install afresh'),
-            @('will not run on an upgraded OS', 'upgraded', 'this Windows was upgraded from an older one; install afresh'))) {
-        if ($text -match $known[0]) { return @{ code = $known[1]; message = "$($known[2]) ($($known[0]))"; packages = @() } }
-    }
-    $module = [regex]::Match($text, "Failure occurred while executing '([^']+)' from ([^;]+);\s*dwRet = (0x[0-9a-fA-F]+)")
-    if ($module.Success) {
-        return @{ code = 'sysprep-provider'; message = "$($module.Groups[1].Value) of $($module.Groups[2].Value) failed with $($module.Groups[3].Value)"; packages = @() }
-    }
-    # How external providers are named: 'DscCore.dll,SysPrep_Cleanup', returned error code 0x2.
-    $library = [regex]::Match($text, "Failure occurred while executing '([^',]+),([^']+)',\s*returned error code (\w+)")
-    if ($library.Success) {
-        return @{ code = 'sysprep-provider'; message = "$($library.Groups[2].Value) of $($library.Groups[1].Value) failed with $($library.Groups[3].Value)"; packages = @() }
-    }
-    @{ code = 'sysprep-validate'; message = 'setuperr.log names no cause that is known here'; packages = @() }
-}
-
-function Invoke-Sysprep([string]$Answers) {
-    Remove-IfThere -Path "$sysprep\Panther\setupact.log", "$sysprep\Panther\setuperr.log", "$sysprep\Sysprep_succeeded.tag"
-    $p = Start-Process -FilePath "$sysprep\sysprep.exe" -ArgumentList '/generalize', '/oobe', '/quit', '/quiet', "/unattend:$Answers" -PassThru -NoNewWindow
-    $null = $p.Handle
-    $limit = [int]$Parameters.sysprep_timeout_seconds
-    $started = $false
-    for ($seconds = 0; -not $p.WaitForExit(5000); $seconds += 5) {
-        if (-not $started) { $started = @(Get-LogLine -Name 'setupact.log' | Where-Object { $_ -like '*Beginning of a new sysprep run*' }).Count -gt 0 }
-        if ((-not $started -and $seconds -ge 60) -or $seconds -ge $limit) {
-            try { $p.Kill() } catch { Write-Verbose -Message "$_" }
-            if (-not $started) { Stop-Operation -Code 'sysprep-not-started' -Message 'sysprep.exe runs, but has begun nothing within 60 seconds; it may refuse LocalSystem' }
-            Stop-Operation -Code 'sysprep-timeout' -Message "sysprep.exe did not end within $limit seconds" -Detail (@(Get-LogLine -Name 'setupact.log' | Select-Object -Last 20) -join "`n")
-        }
-    }
-    # UNDEPLOYABLE is normal while generalize runs; it means something only now.
-    $state = Get-ImageState
-    if ($state -eq 'IMAGE_STATE_GENERALIZE_RESEAL_TO_OOBE') { return $state }
-    if (@(Get-LogLine -Name 'setupact.log' | Where-Object { $_ -like '*Beginning of a new sysprep run*' }).Count -eq 0) {
-        Stop-Operation -Code 'sysprep-not-started' -Message "sysprep.exe ended with $($p.ExitCode) and has begun nothing; it may refuse LocalSystem"
-    }
-    $errors = @(Get-LogLine -Name 'setuperr.log')
-    $cause = Get-Cause -Lines $errors
-    $detail = (@($cause.packages | ForEach-Object { "package: $_" }) + @($errors | Select-Object -Last 30)) -join "`n"
-    if ($state -eq 'IMAGE_STATE_UNDEPLOYABLE') {
-        Stop-Operation -Code 'image-undeployable' -Message "sysprep failed half-way and has spoiled the image: $($cause.message)" -Detail $detail
-    }
-    Stop-Operation -Code $cause.code -Message "sysprep refused: $($cause.message); ImageState is $state" -Detail $detail
-}
-
 function Remove-BuildAccount([string]$Name) {
     $user = Get-LocalUser -Name $Name -ErrorAction SilentlyContinue
     if ($null -eq $user -or "$($user.SID)" -like '*-500') { return }
-    # The profile stays loaded for a while after the last session has gone.
+    # The profile stays loaded for a while after the last session, or sysprep's task, has gone.
     for ($try = 0; ; $try++) {
         try {
             Get-CimInstance -ClassName Win32_UserProfile -Filter "SID = '$($user.SID)'" | Remove-CimInstance
@@ -289,7 +228,7 @@ try {
     # Where the path has no blank: sysprep takes the argument's words apart.
     $answers = "$($Parameters.folder)\unattend.xml"
     Write-Text -Path $answers -Text $Parameters.unattend -Encoding 'UTF8'
-    $state = Invoke-Sysprep -Answers $answers
+    Invoke-Sysprep -Answers $answers
     Send-Beacon -Stage 'seal.sysprep' -State 'ok'
 
     if ($Parameters.client) {
@@ -315,11 +254,11 @@ try {
     & shutdown.exe /s /t 30 /f /d p:2:4 | Out-Null
     if ($LASTEXITCODE -notin 0, 1115, 1190) { Stop-Operation -Code 'shutdown' -Message "shutdown.exe /s ended with $LASTEXITCODE" }
     Get-ScheduledTask -TaskName 'wintemplate-*' -ErrorAction SilentlyContinue | Unregister-ScheduledTask -Confirm:$false
-    Complete-Operation -Result @{ image_state = $state; reverted = $reverted }
+    Complete-Operation -Result @{ image_state = (Get-ImageState); reverted = $reverted }
 } catch {
     $code = "$($_.Exception.Data['code'])"
-    # The session mends these and seals again; a fail beacon would end the build.
-    $again = $Parameters.retry -and $code -in 'appx', 'sysprep-not-started'
+    # The session mends this and seals again; a fail beacon would end the build.
+    $again = $Parameters.retry -and $code -eq 'appx'
     if ($again) { Send-Beacon -Stage 'seal' -State 'info' -Text "$_" } else { Send-Beacon -Stage 'seal' -State 'fail' -Text "$_" }
     throw
 }

@@ -20,7 +20,6 @@ Write-Text -Path "$folder\run.ps1" -Text $run
 $powershell = "$env:SystemRoot\System32\WindowsPowerShell\v1.0\powershell.exe"
 $action = New-ScheduledTaskAction -Execute $powershell -Argument "-NoProfile -NonInteractive -ExecutionPolicy Bypass -File `"$folder\run.ps1`""
 $principal = New-ScheduledTaskPrincipal -UserId 'S-1-5-18' -LogonType ServiceAccount -RunLevel Highest
-if ($Parameters.account -ne '') { $principal = New-ScheduledTaskPrincipal -UserId $Parameters.account -LogonType S4U -RunLevel Highest }
 # Tasks run at priority 7 unless told: low I/O, at which MSI and DISM crawl.
 $settings = New-ScheduledTaskSettingsSet -Priority 4 -AllowStartIfOnBatteries -DontStopIfGoingOnBatteries -ExecutionTimeLimit (New-TimeSpan -Seconds $Parameters.timeout_seconds)
 Register-ScheduledTask -TaskName $name -Action $action -Principal $principal -Settings $settings -Force | Out-Null

@@ -31,6 +31,9 @@ type Faults struct {
 	// SysprepSpoils makes a failing sysprep leave IMAGE_STATE_UNDEPLOYABLE
 	// (a failure after its validation), not IMAGE_STATE_COMPLETE.
 	SysprepSpoils bool `json:"sysprep_spoils,omitempty"`
+	// SysprepRefusesSystem makes sysprep end at once, with nothing begun, when
+	// LocalSystem runs it (MicrosoftDocs/azure-docs#104932).
+	SysprepRefusesSystem bool `json:"sysprep_refuses_system,omitempty"`
 	// DropNIC takes the network away for good at this beacon.
 	DropNIC string `json:"drop_nic,omitempty"`
 	// PublicNetwork keeps the network Public whatever the answer file and the

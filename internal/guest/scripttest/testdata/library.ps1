@@ -9,6 +9,10 @@ $global:Processes = @()    # names of processes
 $global:Exit = @{}         # program -> exit code, or a list of codes, one for each call
 $global:OnRun = @{}        # program -> block that runs before its exit code is given
 $global:Tasks = @{}        # name -> state
+$global:Programs = @{}     # task that is one program -> what it runs, as whom, and how far it is
+$global:RunsAs = ''        # who runs the program; '' is this script
+$global:LaunchResult = 0   # with which a task's logon is refused
+$global:NeverEnds = $false # a task's program
 $global:Rules = @()        # firewall rules
 $global:RuleGroups = @{}   # rule -> group
 $global:Users = @{}        # name -> SID
@@ -87,7 +91,11 @@ New-Stub Invoke-CimMethod {
     [pscustomobject]@{ ConversionStatus = $InputObject.Status }
 }
 $global:Licensing = @{}
-New-Stub Remove-CimInstance { if ($global:ProfileLocks -gt 0) { $global:ProfileLocks--; throw 'the profile is in use' }; $global:Cim['Win32_UserProfile'] = @() }
+New-Stub Remove-CimInstance {
+    if (@($global:Programs.Values | Where-Object { $_.Step -eq 'runs' }).Count -gt 0) { throw 'the profile is in use' }
+    if ($global:ProfileLocks -gt 0) { $global:ProfileLocks--; throw 'the profile is in use' }
+    $global:Cim['Win32_UserProfile'] = @()
+}
 $global:ProfileLocks = 0
 New-Stub Get-Service {
     $status = 'Stopped'
@@ -105,14 +113,56 @@ New-Stub Get-Process {
 New-Stub New-ScheduledTaskAction { [pscustomobject]@{ Execute = $Execute; Argument = $Argument } }
 New-Stub New-ScheduledTaskPrincipal { [pscustomobject]@{ UserId = $UserId; LogonType = $LogonType } }
 New-Stub New-ScheduledTaskSettingsSet { [pscustomobject]@{ Priority = $Priority } }
-New-Stub Register-ScheduledTask { $global:Tasks[$TaskName] = 'Ready'; [pscustomobject]@{ TaskName = $TaskName } }
-New-Stub Start-ScheduledTask { $global:Tasks[@($TaskName)[0]] = 'Running' }
+New-Stub Register-ScheduledTask {
+    $global:Tasks[$TaskName] = 'Ready'
+    $global:Programs.Remove("$TaskName")
+    $one = @($Action)[0]
+    if ("$($one.Execute)" -notlike '*powershell.exe') { $global:Programs["$TaskName"] = @{ Execute = $one.Execute; Argument = $one.Argument; As = @($Principal)[0].UserId; Step = ''; Result = [uint32]267011 } }
+    [pscustomobject]@{ TaskName = $TaskName }
+}
+New-Stub Start-ScheduledTask {
+    $name = @($TaskName)[0]
+    if ($global:Programs.ContainsKey("$name")) { $global:Programs["$name"].Step = 'asked' } else { $global:Tasks[$name] = 'Running' }
+}
+# A program's task comes on with each look: not begun yet, then running, then ended.
+function global:Step-Program([string]$Name) {
+    $p = $global:Programs[$Name]
+    switch ($p.Step) {
+        'asked' { $p.Step = 'waits' }
+        'waits' {
+            if ($global:LaunchResult -ne 0) { $p.Step = 'ended'; $p.Result = [uint32]$global:LaunchResult; return }
+            $p.Step = 'runs'
+            $p.Result = [uint32]267009
+            $global:Tasks[$Name] = 'Running'
+            $global:RunsAs = $p.As
+            $words = @($p.Argument -split ' ')
+            & $p.Execute.Substring($p.Execute.LastIndexOf('\') + 1) @words | Out-Null
+            $global:RunsAs = ''
+            $p.Code = $global:LASTEXITCODE
+        }
+        'runs' { if (-not $global:NeverEnds) { Stop-Program $Name $p.Code } }
+    }
+}
+# The profile of who has run it stays loaded for a while.
+function global:Stop-Program([string]$Name, [long]$Result) {
+    if ($global:Programs[$Name].Step -eq 'runs') { $global:ProfileLocks += 2 }
+    $global:Programs[$Name].Step = 'ended'
+    $global:Programs[$Name].Result = [uint32]$Result
+    $global:Tasks[$Name] = 'Ready'
+}
+New-Stub Stop-ScheduledTask { if ($global:Programs.ContainsKey("$TaskName")) { Stop-Program "$TaskName" 267014 } }
+New-Stub Stop-Process
 New-Stub Get-ScheduledTask {
     $found = @($global:Tasks.Keys | Where-Object { $_ -like @($TaskName)[0] })
     if ($found.Count -eq 0) { Write-Error "No MSFT_ScheduledTask objects found with property 'TaskName' equal to '$TaskName'." }
+    if ($global:Programs.ContainsKey("$TaskName")) { Step-Program "$TaskName" }
     $found | ForEach-Object { [pscustomobject]@{ TaskName = $_; State = $global:Tasks[$_] } }
 }
-New-Stub Get-ScheduledTaskInfo { [pscustomobject]@{ LastTaskResult = [uint32]267009 } }
+New-Stub Get-ScheduledTaskInfo {
+    $result = [uint32]267009
+    if ($global:Programs.ContainsKey("$TaskName")) { $result = $global:Programs["$TaskName"].Result }
+    [pscustomobject]@{ LastTaskResult = $result }
+}
 New-Stub Unregister-ScheduledTask { foreach ($n in @(@($InputObject | Where-Object { $_ } | ForEach-Object { $_.TaskName }) + $TaskName | Where-Object { $_ })) { $global:Tasks.Remove($n) } }
 New-Stub Get-NetFirewallRule {
     $found = @($global:Rules | Where-Object { $_ -in $Name -or $global:RuleGroups[$_] -in @($Group | Where-Object { $_ }) })

@@ -92,17 +92,22 @@ func (m *Model) administratorName() string {
 	return ""
 }
 
-// removeAccount deletes an account with its profile; RID 500 cannot be
-// deleted.
-func (m *Model) removeAccount(name string) bool {
+// removeAccount deletes an account with its profile, which nobody may use then;
+// RID 500 cannot be deleted.
+func (m *Model) removeAccount(name string) error {
 	rid, ok := m.accountID(name)
 	if !ok || rid == administratorID {
-		return false
+		return nil
+	}
+	if m.profileInUse(name) {
+		return fmt.Errorf("the profile of %s is in use", name)
+	}
+	if err := m.disk.remove(`Users\` + name); err != nil {
+		return err
 	}
 	m.sam.Delete(accountNamesKey + `\` + name)
 	m.sam.Delete(fmt.Sprintf(`%s\%08X`, accountsKey, rid))
-	_ = m.disk.remove(`Users\` + name)
-	return true
+	return nil
 }
 
 // Authenticate is the logon of WinRM's Basic authentication: a local

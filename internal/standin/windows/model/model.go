@@ -26,6 +26,7 @@ type Model struct {
 	booted  time.Time
 	running map[string]bool      // services, by lower-case name
 	tasks   map[string]*task     // scheduled tasks of this boot, by id
+	unloads map[string]time.Time // when profiles that tasks have loaded are free, by lower-case account
 	leaving bool                 // a restart or power-off is under way
 	private bool                 // the network is Private
 	ends    map[string]time.Time // when processes of the conditions end
@@ -101,6 +102,7 @@ func (m *Model) Boot(h Host) error {
 	m.host, m.disk = h, drive{h.Root()}
 	m.bootID, m.booted = hex.EncodeToString(id), time.Now()
 	m.running, m.tasks, m.leaving = map[string]bool{}, map[string]*task{}, false
+	m.unloads = map[string]time.Time{}
 	m.bindDevices(h.Devices())
 	m.writeDriverFiles(m.disk)
 	m.finishRestart()

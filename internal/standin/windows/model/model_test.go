@@ -545,7 +545,7 @@ func TestClientAccounts(t *testing.T) {
 	if w.Authenticate("WIN-BUILD", testPassword) {
 		t.Error("an account of the computer's name is in no group")
 	}
-	if !w.removeAccount("packer") || w.removeAccount("Administrator") || w.Authenticate("packer", testPassword) {
+	if w.removeAccount("packer") != nil || w.removeAccount("Administrator") != nil || w.Authenticate("packer", testPassword) || w.account("Administrator") == nil {
 		t.Error("removeAccount is wrong")
 	}
 }

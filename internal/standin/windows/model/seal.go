@@ -34,8 +34,8 @@ func (m *Model) seal(ctx context.Context, c caller, p guest.SealParameters) (gue
 	if err != nil {
 		state := beacon.Fail
 		var own *failed
-		if p.Retry && errors.As(err, &own) && (own.Code == guest.SealAppX || own.Code == guest.SealNotStarted) {
-			state = beacon.Info // the session mends these and seals again
+		if p.Retry && errors.As(err, &own) && own.Code == guest.SealAppX {
+			state = beacon.Info // the session mends this and seals again
 		}
 		m.beacon(beacon.Seal, state, err.Error())
 	}
@@ -89,16 +89,10 @@ func (m *Model) sealStages(ctx context.Context, c caller, p guest.SealParameters
 	if err := m.disk.write(rest, []byte("\xef\xbb\xbf"+p.Unattend)); err != nil {
 		return r, err
 	}
-	for _, log := range []string{sysprepAct, sysprepErr} {
-		_ = m.disk.remove(log)
+	if err := m.runSysprep(ctx, c, p, answers); err != nil {
+		return r, err
 	}
-	m.sysprep(answers)
-	if !m.disk.exists(sysprepAct) {
-		return r, failure(guest.SealNotStarted, "sysprep.exe ended with 0 and has begun nothing; it may refuse LocalSystem")
-	}
-	if r.ImageState = m.imageState(); r.ImageState != stateSealed {
-		return r, m.sysprepFailure(r.ImageState)
-	}
+	r.ImageState = m.imageState()
 	m.beacon(beacon.SealSysprep, beacon.OK, "")
 
 	if p.Client {
@@ -114,7 +108,7 @@ func (m *Model) sealStages(ctx context.Context, c caller, p guest.SealParameters
 	m.awaitRelease(ctx, c, time.Duration(p.ReleaseTimeoutSeconds)*time.Second)
 
 	m.enter(c, guest.SealStageClose)
-	if err := m.close(p, before, &r); err != nil {
+	if err := m.close(ctx, p, before, &r); err != nil {
 		return r, err
 	}
 	if err := m.host.Trim(); err != nil {
@@ -145,7 +139,7 @@ func (m *Model) awaitRelease(ctx context.Context, c caller, limit time.Duration)
 }
 
 // close shuts the doors of the build; every step is tried.
-func (m *Model) close(p guest.SealParameters, before *answerfile.BootstrapBefore, r *guest.SealResult) error {
+func (m *Model) close(ctx context.Context, p guest.SealParameters, before *answerfile.BootstrapBefore, r *guest.SealResult) error {
 	var errs []error
 	late := func(kinds func(string) bool) {
 		for _, s := range p.Reverts {
@@ -169,7 +163,9 @@ func (m *Model) close(p guest.SealParameters, before *answerfile.BootstrapBefore
 	}
 	late(func(kind string) bool { return kind == "registry-value" })
 	if p.Account != "" {
-		m.removeAccount(p.Account)
+		var err error
+		m.await(ctx, time.Minute, func() bool { err = m.removeAccount(p.Account); return err == nil })
+		errs = append(errs, err)
 	}
 	if p.ResetNetwork {
 		for _, device := range m.adapters(true) {

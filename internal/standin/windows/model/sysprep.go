@@ -24,10 +24,13 @@ const (
 	generalizeTime = 1500 * time.Millisecond
 )
 
-// sysprep does `sysprep.exe /generalize /oobe /quit /quiet /unattend:answers`.
-// The caller holds the lock; it is let go while generalize runs, in which the
+// sysprep does `sysprep.exe /generalize /oobe /quit /quiet /unattend:answers` as
+// LocalSystem or as an administrator. The caller holds the lock; it is let go while generalize runs, in which the
 // state reads UNDEPLOYABLE in a good run too (packer#5385).
-func (m *Model) sysprep(answers string) {
+func (m *Model) sysprep(answers string, system bool) {
+	if system && m.host.Faults().SysprepRefusesSystem {
+		return // it has written nothing anywhere
+	}
 	if m.processRuns("sysprep") {
 		// Looked at before the log is opened: "only one instance of Sysprep can
 		// run at a given time" (Microsoft, "How Sysprep Works", cc766514).

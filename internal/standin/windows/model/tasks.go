@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"regexp"
 	"strings"
+	"time"
 
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/beacon"
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/guest"
@@ -15,7 +16,10 @@ const tasksFolder = `ProgramData\wintemplate\tasks`
 
 // task is a scheduled task of this start of Windows. One that a restart has
 // cut off stays registered and has no result: it is lost.
-type task struct{ running bool }
+type task struct {
+	running bool
+	account string // that it runs as; "" is LocalSystem
+}
 
 // taskID is what may stand in the name of a task and of a folder.
 var taskID = regexp.MustCompile(`^[A-Za-z0-9._-]{1,100}$`)
@@ -31,11 +35,6 @@ func (m *Model) taskStart(_ context.Context, _ caller, p guest.TaskStartParamete
 	if m.taskKnown(p.ID) {
 		r.Existing = true
 		return r, false, nil
-	}
-	if p.Account != "" && m.account(p.Account) == nil {
-		// Register-ScheduledTask: "No mapping between account names and
-		// security IDs was done" (1332).
-		return r, false, failure("script", "no account is called %s", p.Account)
 	}
 	if !strings.Contains(guest.Launcher(), encodeCommand(p.Launcher)) {
 		return r, false, failure("standin", "the task's launcher is not internal/guest's; the stand-in runs no PowerShell")
@@ -61,7 +60,7 @@ func (m *Model) taskKnown(id string) bool {
 
 func (m *Model) runTask(p guest.TaskStartParameters, folder string) {
 	ctx := context.Background() // nobody waits for it
-	e := m.answer(ctx, caller{system: p.Account == "", task: folder}, guest.Request{
+	e := m.answer(ctx, caller{system: true, task: folder}, guest.Request{
 		Operation: p.Operation, Parameters: json.RawMessage(p.Parameters), Script: p.Script,
 	})
 	m.mu.Lock()
@@ -117,9 +116,55 @@ func (m *Model) taskRemove(_ context.Context, _ caller, p guest.TaskParameters) 
 	if t := m.tasks[p.ID]; t != nil && t.running {
 		return guest.None{}, false, failure("running", "the task wintemplate-%s still runs", p.ID)
 	}
-	delete(m.tasks, p.ID)
-	m.software.Delete(taskTreeKey + `\wintemplate-` + p.ID)
+	m.unregisterTask(p.ID)
 	return guest.None{}, false, m.disk.remove(tasksFolder + `\` + p.ID)
+}
+
+// startAs starts a task that is one program and logs on as an account without a
+// password, whatever its password has become.
+func (m *Model) startAs(id, account string, program func()) error {
+	k := m.account(account)
+	if k == nil {
+		// Register-ScheduledTask: "No mapping between account names and
+		// security IDs was done" (1332).
+		return failure("script", "no account is called %s", account)
+	}
+	m.software.SetString(taskTreeKey+`\wintemplate-`+id, "Id", id)
+	t := &task{account: account}
+	m.tasks[id] = t
+	flags, _ := k.Number("", "Flags")
+	administrator, _ := k.Number("", "Administrator")
+	if flags&accountDisabled != 0 || administrator == 0 {
+		return nil // the logon as a batch job is refused: it does not begin
+	}
+	t.running = true
+	go func() {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		program()
+		t.running = false
+		m.unloads[strings.ToLower(account)] = time.Now().Add(profileTime)
+	}()
+	return nil
+}
+
+// profileTime is how long a profile stays loaded after the last that used it has
+// gone; Windows takes up to a minute.
+const profileTime = time.Second
+
+// profileInUse says whether an account's profile is loaded.
+func (m *Model) profileInUse(account string) bool {
+	for _, t := range m.tasks {
+		if t.running && strings.EqualFold(t.account, account) {
+			return true
+		}
+	}
+	return time.Now().Before(m.unloads[strings.ToLower(account)])
+}
+
+func (m *Model) unregisterTask(id string) {
+	delete(m.tasks, id)
+	m.software.Delete(taskTreeKey + `\wintemplate-` + id)
 }
 
 // enter tells a waiting session how far a task has come.

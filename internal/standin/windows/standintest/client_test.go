@@ -9,6 +9,7 @@ import (
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/answerfile"
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/diskcheck"
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/guest"
+	"github.com/wintemplate/packer-plugin-wintemplate/internal/standin/windows"
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/standin/windows/discs"
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/winrm"
 )
@@ -42,7 +43,8 @@ func TestWindows11Requirements(t *testing.T) {
 }
 
 // TestWindows11 builds a template of a client edition: OOBE wants an account and
-// no network, and the build logs on as that account, which the seal removes.
+// no network, and the build logs on as that account. Sysprep refuses LocalSystem
+// here and runs as that account, which the seal removes all the same.
 func TestWindows11(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithTimeout(context.Background(), 12*time.Minute)
@@ -61,9 +63,13 @@ func TestWindows11(t *testing.T) {
 		t.Errorf("as %s: %+v", answers.User, facts)
 	}
 	removeRecovery(ctx, t, vm, answers)
+	vm.Faults(t, windows.Faults{SysprepRefusesSystem: true})
 	unattend := seal(ctx, t, vm, answers, func(a *answerfile.SysprepAnswers, p *guest.SealParameters) {
 		a.Account, p.Client = "user", true
 	})
+	if !strings.Contains(vm.Console(), "it is run as "+buildAccount+" now") {
+		t.Error("sysprep did not refuse LocalSystem")
+	}
 	report, err := diskcheck.Check(ctx, spec.Disk, diskcheck.Expect{
 		Firmware: "uefi", Account: buildAccount, Certificate: answers.Certificate, Unattend: unattend,
 		Secrets: []string{answers.Password, "pfx-password"},
