@@ -21,11 +21,12 @@ type WindowsConfig struct {
 	// `sources/lang.ini`. Default: `language` when Setup has it, else the
 	// medium's first.
 	SetupLanguage string `mapstructure:"setup_language"`
-	// The format of dates, numbers and currency, as a tag such as `ko-KR`.
-	// Default: that of the language.
+	// The format of dates, numbers and currency, as one of Windows' locales,
+	// such as `ko-KR`. Default: that of the language.
 	UserLocale string `mapstructure:"user_locale"`
-	// The keyboard, as a language's tag (`de-DE`) or in the form
-	// `0412:00000412`. Default: that of the language.
+	// The keyboard, as one of Windows' locales (`de-DE`), or a language's
+	// identifier and a keyboard's (`0412:00000412`). Default: that of the
+	// language.
 	InputLocale string `mapstructure:"input_locale"`
 	// The computer's name during the build, up to 15 letters, digits and
 	// hyphens. Clones of the template get names of their own. The default is

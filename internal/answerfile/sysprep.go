@@ -56,8 +56,10 @@ func (a SysprepAnswers) Validate() error {
 	if _, err := windows.LookupLocale(a.Language); err != nil {
 		p.add("language", "%v", err)
 	}
-	if a.UserLocale != "" && !windows.IsLanguageTag(a.UserLocale) {
-		p.add("user_locale", "%q is no language tag such as ko-KR", a.UserLocale)
+	if a.UserLocale != "" {
+		if err := windows.CheckLocaleName(a.UserLocale); err != nil {
+			p.add("user_locale", "%v", err)
+		}
 	}
 	if a.InputLocale != "" {
 		if err := windows.CheckInputLocale(a.InputLocale); err != nil {

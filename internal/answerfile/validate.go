@@ -153,8 +153,10 @@ func (a Answers) validateLanguage(p *problems) {
 
 // validateLocale checks what has no need of the image.
 func (a Answers) validateLocale(p *problems) {
-	if a.UserLocale != "" && !windows.IsLanguageTag(a.UserLocale) {
-		p.add("user_locale", "%q is no language tag such as ko-KR", a.UserLocale)
+	if a.UserLocale != "" {
+		if err := windows.CheckLocaleName(a.UserLocale); err != nil {
+			p.add("user_locale", "%v", err)
+		}
 	}
 	if a.InputLocale != "" {
 		if err := windows.CheckInputLocale(a.InputLocale); err != nil {

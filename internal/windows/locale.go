@@ -2,7 +2,6 @@ package windows
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
 )
 
@@ -99,27 +98,3 @@ var locales = []localeRow{
 	{"zh-CN", "0804", "00000804", "{81d4e9c9-1d3b-41bc-9e6c-4b40bf79e35e}{fa550b04-5ad7-411f-a5ac-ca038ec515d7}", 0, "China Standard Time", administrator},
 	{"zh-TW", "0404", "00000404", "{b115690a-ea02-48d5-a231-e3578d2fdf80}{b2f9c502-1742-11d4-9790-0080c882687e}", 0, "Taipei Standard Time", administrator},
 }
-
-var (
-	tagForm   = regexp.MustCompile(`^[A-Za-z]{2,3}(-[A-Za-z]{4})?-([A-Za-z]{2}|[0-9]{3})$`)
-	inputForm = regexp.MustCompile(`^[0-9A-Fa-f]{4}:([0-9A-Fa-f]{8}|(\{[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}\}){2})$`)
-)
-
-// IsLanguageTag tells whether a text has the form of a language tag with its
-// country ("de-CH"), as a format or keyboard must have: "de" alone is none.
-func IsLanguageTag(tag string) bool { return tagForm.MatchString(tag) }
-
-// CheckInputLocale says what is wrong with the value of an InputLocale element,
-// or nil: language tags, "lcid:keyboard" or "lcid:{tip}{profile}", several
-// with semicolons.
-func CheckInputLocale(value string) error {
-	for one := range strings.SplitSeq(value, ";") {
-		if one = strings.TrimSpace(one); !inputForm.MatchString(one) && !IsLanguageTag(one) {
-			return fmt.Errorf("%q is no keyboard: write a language (ko-KR), a keyboard (0412:00000412) or an IME (0412:{…}{…})", one)
-		}
-	}
-	return nil
-}
-
-// HasIME tells whether an InputLocale names an input method editor.
-func HasIME(value string) bool { return strings.Contains(value, "{") }

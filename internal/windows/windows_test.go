@@ -5,6 +5,8 @@ import (
 	"crypto/rand"
 	"errors"
 	"io"
+	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -220,9 +222,68 @@ func TestLocales(t *testing.T) {
 			t.Errorf("%s: %v", row.tag, err)
 		}
 	}
-	for _, wrong := range []string{"", "ko", "bad", "korean", "0412:412", "0412:00000412;", "0412:{a028ae76}"} {
-		if CheckInputLocale(wrong) == nil {
-			t.Errorf("%q passes for a keyboard", wrong)
+}
+
+// TestLocaleNames holds the list against two other accounts of it: the display
+// languages, and Wine's own file, whose copy may be of another version.
+func TestLocaleNames(t *testing.T) {
+	for _, row := range locales {
+		if knownLocales().byID[row.lcid] != row.tag {
+			t.Errorf("%s is %s, and in the list %s is %s", row.tag, row.lcid, row.lcid, knownLocales().byID[row.lcid])
+		}
+	}
+	if n := len(knownLocales().names); n < 600 {
+		t.Errorf("%d locales", n)
+	}
+	for _, right := range []string{"ko-KR", "KO-kr", " de-CH ", "sr-Latn-RS", "en-150", "ca-ES-valencia", "es-ES_tradnl", "en-DE"} {
+		if err := CheckLocaleName(right); err != nil {
+			t.Error(err)
+		}
+	}
+	for wrong, want := range map[string]string{
+		"": "such as ko-KR", "ko": "ko-KP, ko-KR", "ko_KR": "ko-KP, ko-KR", "de-KR": "de-AT, de-BE, de-CH", "en-KO": "en-AU", "xx-KR": "such as ko-KR", "Korea!": "such as ko-KR",
+	} {
+		if err := CheckLocaleName(wrong); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v; want %q", wrong, err, want)
+		}
+	}
+	wine, err := os.ReadFile("/usr/share/wine/nls/locale.nls")
+	if err != nil {
+		t.Fatalf("no list to compare with: install the package libwine: %v", err)
+	}
+	for _, name := range knownLocales().names {
+		if slices.Contains([]string{"sr-Cyrl-CS", "sr-Latn-CS", "tzm-Tfng-MA"}, name) {
+			continue // former ones
+		}
+		b := make([]byte, 0, 2*len(name))
+		for _, c := range []byte(name) {
+			b = append(b, c, 0)
+		}
+		if !bytes.Contains(wine, b) {
+			t.Errorf("Wine has no %s", name)
+		}
+	}
+}
+
+func TestCheckInputLocale(t *testing.T) {
+	for _, right := range []string{
+		"ko-KR", "en-US; ko-KR", "0412:00000412", "0409:00020409;0412:00000412", "1000:00000409", "0412:E0010412", "0455:00010c00",
+		"0c0a:0000040a", "1004:00000804", "081a:0000081a", "0411:{03B5835F-F03C-411B-9CE2-AA23E1171E36}{A76C93D9-5523-4E90-AAFA-4DB112F9AC76}",
+	} {
+		if err := CheckInputLocale(right); err != nil {
+			t.Error(err)
+		}
+	}
+	for wrong, want := range map[string]string{
+		"": "is no keyboard", "ko": "ko-KR", "bad": "such as ko-KR", "korean": "such as ko-KR", "0412:412": "is no keyboard",
+		"0412:00000412;": "is no keyboard", "0412:{a028ae76}": "is no keyboard",
+		"0421:00000412;0499:00000412": `"0499:00000412": 0499 is no language's identifier; 0412 is that of ko-KR`,
+		"0412:00000999":               `no keyboard of Windows ends in 0999, which is no language's identifier; 0412 is that of ko-KR`,
+		"0999:00000999":               "write a locale such as ko-KR",
+		"0499:{a028ae76-01b1-46c2-99c4-acd9858ae02f}{b5fe1f02-d5f2-4445-9c03-c568f23c99a1}": "0499 is no language's identifier",
+	} {
+		if err := CheckInputLocale(wrong); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v; want %q", wrong, err, want)
 		}
 	}
 }

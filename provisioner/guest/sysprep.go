@@ -29,8 +29,8 @@ type Sysprep struct {
 	// The time zone of an instance, by its Windows or IANA name. Default: the
 	// one that the image was installed with.
 	TimeZone string `mapstructure:"timezone"`
-	// The formats of an instance, such as `ko-KR`. Default: the image's
-	// language.
+	// The formats of an instance, as one of Windows' locales, such as `ko-KR`.
+	// Default: the image's language.
 	UserLocale string `mapstructure:"user_locale"`
 	// The keyboard of an instance, such as `0412:00000412`. Default: the
 	// language's own.
