@@ -19,6 +19,9 @@ type AnswerFileConfig struct {
 	// may be left out; the seal removes that account unless it is the built-in
 	// Administrator. Its defects are named before the machine starts, such as
 	// a page that Setup would stop at, or the missing command that opens WinRM.
+	// Truth values, enumerations and MetaData's keys must be written as
+	// Microsoft writes them (`true`, `FAT32`, `/IMAGE/NAME`), as other cases
+	// are not documented to work.
 	// Of the fields that say how Setup is answered only
 	// `first_logon_commands` and `proxy` go with it.
 	AnswerFile string `mapstructure:"answer_file"`

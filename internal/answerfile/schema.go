@@ -66,16 +66,18 @@ func (e Element) Check(value string) error {
 	value = strings.TrimSpace(value)
 	switch e.Type {
 	case Bool:
-		if !strings.EqualFold(value, "true") && !strings.EqualFold(value, "false") {
-			return fmt.Errorf("%q; it is true or false", value)
+		// XML Schema's boolean has these in lower case alone, and so have all of
+		// Microsoft's examples; what Setup makes of others is not documented
+		if value != "true" && value != "false" {
+			return fmt.Errorf("%q; it is true or false%s", value, inCase(value, "true", "false"))
 		}
 	case Int:
 		if n, err := strconv.Atoi(value); err != nil || n < e.Min || n > e.Max {
 			return fmt.Errorf("%q; it is a number from %d to %d", value, e.Min, e.Max)
 		}
 	case Enum:
-		if !slices.ContainsFunc(e.Values, func(one string) bool { return strings.EqualFold(one, value) }) {
-			return fmt.Errorf("%q; it is one of %s", value, strings.Join(e.Values, ", "))
+		if !slices.Contains(e.Values, value) {
+			return fmt.Errorf("%q; it is one of %s%s", value, strings.Join(e.Values, ", "), inCase(value, e.Values...))
 		}
 	case Text:
 		if n := characters(value); n > e.Max {
@@ -83,6 +85,16 @@ func (e Element) Check(value string) error {
 		}
 	}
 	return nil
+}
+
+// inCase says that it is the case alone that a value has wrong.
+func inCase(value string, values ...string) string {
+	for _, one := range values {
+		if strings.EqualFold(one, value) {
+			return fmt.Sprintf(", and written %s", one)
+		}
+	}
+	return ""
 }
 
 // Schema is what Windows Setup accepts, as far as it is known. It comes from

@@ -20,6 +20,8 @@ func (f userFile) names() {
 			f.p.add("TimeZone", "%v", err)
 		case !strings.EqualFold(zone.Windows, name):
 			f.p.add("TimeZone", "%q is an IANA name, which Windows does not know; write %q", name, zone.Windows)
+		case zone.Windows != name:
+			f.p.add("TimeZone", "%q; Windows writes it %q", name, zone.Windows)
 		}
 	}
 }

@@ -43,6 +43,7 @@ func checkWhole(root *node, a Answers) problems {
 
 // always finds what is a defect whatever the medium holds.
 func (f userFile) always() {
+	f.locales()
 	f.commands()
 	f.names()
 	f.welcome()
@@ -109,40 +110,6 @@ func (f userFile) component(pass, name string) *node {
 	return nil
 }
 
-func (f userFile) languages() {
-	c := f.component(passWindowsPE, componentWinPELocale)
-	if c == nil {
-		f.p.add(componentWinPELocale, "missing in pass windowsPE; Setup stops at its language page")
-		return
-	}
-	language := strings.TrimSpace(c.value("UILanguage"))
-	switch list := f.a.Image.SetupLanguages; {
-	case language == "":
-		f.p.add(componentWinPELocale+"/UILanguage", "missing; Setup stops at its language page")
-	case len(list) > 0 && !containsFold(list, language):
-		f.p.add(componentWinPELocale+"/UILanguage", "%q is not in the medium's sources/lang.ini, which has %s; Setup stops at its language page", language, strings.Join(list, ", "))
-	}
-	if page := strings.TrimSpace(c.value("SetupUILanguage/UILanguage")); page != "" && !strings.EqualFold(page, language) &&
-		len(f.a.Image.SetupLanguages) > 0 && !containsFold(f.a.Image.SetupLanguages, page) {
-		f.p.add(componentWinPELocale+"/SetupUILanguage", "%q is not in the medium's sources/lang.ini, which has %s; Setup stops at its language page", page, strings.Join(f.a.Image.SetupLanguages, ", "))
-	}
-	for _, element := range []string{"InputLocale", "UserLocale"} {
-		if strings.TrimSpace(c.value(element)) == "" {
-			f.p.add(componentWinPELocale+"/"+element, "missing; Setup stops at its language page")
-		}
-	}
-	if input := c.value("InputLocale"); windows.HasIME(input) {
-		f.p.add(componentWinPELocale+"/InputLocale", "%q names an IME, which Windows PE has not; write a keyboard such as 0412:00000412", input)
-	}
-	welcome, in := strings.TrimSpace(f.component(passOOBE, componentLocale).value("UILanguage")), componentLocale
-	if welcome == "" { // then the installed Windows has the language of Setup's pages
-		welcome, in = language, componentWinPELocale
-	}
-	if welcome != "" && len(f.a.Image.Languages) > 0 && !containsFold(f.a.Image.Languages, welcome) {
-		f.p.add(in+"/UILanguage", "%q is not in the image, which has %s", welcome, strings.Join(f.a.Image.Languages, ", "))
-	}
-}
-
 // children are the elements of a node that may be nil.
 func (n *node) children() []*node {
 	if n == nil {
@@ -156,6 +123,9 @@ func (f userFile) image() {
 	found := false
 	for _, data := range from.children() {
 		key, value := strings.TrimSpace(data.value("Key")), strings.TrimSpace(data.value("Value"))
+		if upper := strings.ToUpper(key); upper != key {
+			f.p.add("ImageInstall/OSImage/InstallFrom", "key %q; Microsoft's examples have %s, and no other case is known to work", key, upper)
+		}
 		switch strings.ToUpper(key) {
 		case "/IMAGE/INDEX":
 			found = true

@@ -62,8 +62,11 @@ func openComponent(all map[schemaKey]componentSchema, name string, words []strin
 	}
 	var open []componentSchema
 	for _, pass := range words {
-		c := componentSchema{side: side, settings: map[string]setting{}}
-		all[schemaKey{pass, name}] = c
+		c, ok := all[schemaKey{pass, name}]
+		if !ok {
+			c = componentSchema{side: side, settings: map[string]setting{}}
+			all[schemaKey{pass, name}] = c
+		}
 		open = append(open, c)
 	}
 	return open

@@ -99,6 +99,11 @@ func TestEveryValueOfAFile(t *testing.T) {
 		for _, other := range []string{"", "x", "0", "1", "2", "true", "false", "99999", "ko-KR", "EFI", "MSR"} {
 			variants[other] = string(data[:at[4]]) + other + string(data[at[5]:])
 		}
+		for _, other := range []string{strings.ToUpper(value), strings.ToLower(value)} {
+			if other != value { // Setup may want it written as it is
+				variants[other] = string(data[:at[4]]) + other + string(data[at[5]:])
+			}
+		}
 		for name, xml := range variants {
 			s := newScene()
 			s.xml = xml
