@@ -131,6 +131,7 @@ func (b *Builder) run(ctx context.Context, ui packersdk.Ui, hook packersdk.Hook,
 	}
 	journal, err := stepkit.OpenJournal(dir, b.config.VMName+"-"+in.ID.Build)
 	if err != nil {
+		tellLeftovers(dir, ui.Say)
 		return nil, err
 	}
 

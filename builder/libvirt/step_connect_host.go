@@ -113,6 +113,18 @@ func (s *stepConnectHost) clearLeftover(ctx context.Context, say func(string), l
 	say(fmt.Sprintf("Removed %d things that the dead build %s of %s had left", n, left.Build, left.Started.Format(time.DateTime)))
 }
 
+// tellLeftovers names what dead builds left, for a build that can't even begin:
+// on a full disk it may be this that fills it.
+func tellLeftovers(dir string, say func(string)) {
+	dead, _ := stepkit.Leftovers(dir)
+	for _, left := range dead {
+		for _, e := range left.Entries {
+			say(fmt.Sprintf("Build %s of %s has left %s; remove it with: %s", left.Build, left.Started.Format(time.DateTime), e, e.Remedy))
+		}
+		_ = left.Close() // it was only read
+	}
+}
+
 // Undo closes the connection; the step is the first to open something, so it
 // is the last to be cleaned up.
 func (s *stepConnectHost) Undo(_ context.Context, bag multistep.StateBag) error {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log"
 	"os"
 	"path/filepath"
 	"sync"
@@ -109,7 +110,11 @@ func OpenJournal(dir, build string) (*Journal, error) {
 		return nil, errors.Join(fmt.Errorf("the build's journal: %w", err), lock.Unlock())
 	}
 	j := &Journal{path: path, lock: lock, file: file, next: 1, removers: map[string]Remover{}}
-	return j, j.append(line{Op: "open", Version: journalVersion, Build: build, Started: time.Now().UTC(), PID: os.Getpid()})
+	if err := j.append(line{Op: "open", Version: journalVersion, Build: build, Started: time.Now().UTC(), PID: os.Getpid()}); err != nil {
+		err = fmt.Errorf("%w; PACKER_CACHE_DIR moves it", err)
+		return nil, errors.Join(err, file.Close(), os.Remove(path), lock.Unlock(), os.Remove(lockPath(path)))
+	}
+	return j, nil
 }
 
 func lockPath(journal string) string { return journal + ".lock" }
@@ -209,7 +214,11 @@ func (j *Journal) takeBack(ctx context.Context, step string, which filter) error
 			problems = append(problems, err)
 			continue
 		}
-		problems = append(problems, j.strike(l.Mark, "gone"))
+		// On a full disk the line may find no room. It is only missed by a build
+		// that looks for it again and finds it gone.
+		if err := j.strike(l.Mark, "gone"); err != nil {
+			log.Printf("[WARN] %s is removed, but not struck from the list: %s", l.Entry, err)
+		}
 	}
 	return errors.Join(problems...)
 }

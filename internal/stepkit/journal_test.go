@@ -124,6 +124,33 @@ func TestCloseRemovesAnEmptyJournal(t *testing.T) {
 	}
 }
 
+// TestFullDiskDoesNotStopTheCleanUp: nothing can be written any more, and yet
+// everything goes, the journal too.
+func TestFullDiskDoesNotStopTheCleanUp(t *testing.T) {
+	dir := t.TempDir()
+	j := open(t, dir, "b")
+	w := world{"a": true}
+	j.Handle("volume", w.remover())
+	record(t, j, "one", Entry{Kind: "volume", Name: "a"})
+	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := j.file.Close(); err != nil {
+		t.Fatal(err)
+	}
+	j.file = full
+	if err := j.takeBack(t.Context(), "one", everything); err != nil {
+		t.Error(err)
+	}
+	if left, err := j.Close(); err != nil || len(left) > 0 || len(w) > 0 {
+		t.Errorf("left %v, %v, %v", left, w, err)
+	}
+	if files, _ := os.ReadDir(dir); len(files) > 0 {
+		t.Errorf("files left: %v", files)
+	}
+}
+
 func TestTwoBuildsOfOneName(t *testing.T) {
 	dir := t.TempDir()
 	open(t, dir, "b")
