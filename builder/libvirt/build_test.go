@@ -222,6 +222,42 @@ func TestKilledBuildIsTakenBackByTheNext(t *testing.T) {
 	}
 }
 
+// TestLeftoversAreToldWhenNothingCanBegin: a journal that has no room on a full
+// disk may lack it because of what an earlier build left.
+func TestLeftoversAreToldWhenNothingCanBegin(t *testing.T) {
+	dir := t.TempDir()
+	journal, err := stepkit.OpenJournal(dir, "ws2022-1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := journal.Record("stepMainDisk", volumeEntry("qemu:///system", "default", "ws2022-1.qcow2")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := journal.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 { // to look takes nothing away
+		said := ""
+		tellLeftovers(dir, func(s string) { said += s })
+		if want := "has left volume ws2022-1.qcow2 in default; remove it with: virsh -c qemu:///system vol-delete --pool default ws2022-1.qcow2"; !strings.Contains(said, want) {
+			t.Errorf("said: %s", said)
+		}
+	}
+}
+
+// TestNoRoomForTheCompactedDisk: hours of work are not lost to one who is asked.
+func TestNoRoomForTheCompactedDisk(t *testing.T) {
+	b := newBench(t, nil)
+	b.fail["CompactVolume"] = &libvirtapi.Error{Op: "compact to volume", Kind: libvirtapi.ErrNoSpace}
+	_, err := b.build(t.Context())
+	if err == nil || !strings.Contains(err.Error(), "storage_pool: ") || !strings.Contains(err.Error(), "-on-error=ask") {
+		t.Errorf("error is %v", err)
+	}
+	if left := b.leftovers(); len(left) > 0 {
+		t.Errorf("left behind: %v", left)
+	}
+}
+
 func TestGuestThatFails(t *testing.T) {
 	line := func(stage string, state beacon.State, text string) string {
 		return beacon.Event{Stage: stage, State: state, Text: text}.String()
@@ -246,6 +282,16 @@ func TestGuestThatFails(t *testing.T) {
 				b.at["Resume"] = func() { go func() { time.Sleep(5 * time.Millisecond); b.powersOff(crash) }() }
 			},
 			want: []string{"blue screen", "last heard of: Setup: partitioning"},
+		},
+		"the pool runs full": {
+			set: func(b *bench) {
+				full := &libvirtapi.OffError{Domain: "ws2022", Kind: libvirtapi.EventSuspended}
+				b.screen = true
+				b.fail["Screenshot"] = errors.New("a stopped machine was asked for a picture")
+				b.said["Resume"] = []string{line(beacon.SetupWinPE, beacon.Start, "")}
+				b.at["Resume"] = func() { go func() { time.Sleep(5 * time.Millisecond); b.powersOff(full) }() }
+			},
+			want: []string{`storage_pool: "default" (`, "has run full", "no space is left on the host for its disk", "this build needs about", "last heard of: Setup: partitioning"},
 		},
 		"Secure Boot refuses the disc": {
 			set: func(b *bench) {

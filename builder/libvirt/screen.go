@@ -30,9 +30,11 @@ const pictureLimit = 40 * time.Second
 // withScreen adds to err where a picture of the guest's screen lies, taken
 // before clean-up ends the machine: a Windows that hangs says why there and
 // nowhere else. When there should be one and is none, err says why. A machine that
-// has no screen any more gives none, and an interrupted build wants none.
+// has no screen any more gives none, and an interrupted build wants none. One that
+// was stopped because the host's disk is full shows nothing of the cause, and there
+// may be no room for the picture.
 func withScreen(ctx context.Context, bag multistep.StateBag, c *Config, now func() time.Time, err error) error {
-	if err == nil || ctx.Err() != nil {
+	if err == nil || errors.Is(err, libvirtapi.ErrNoSpace) || ctx.Err() != nil {
 		return err
 	}
 	path, pictureErr := takePicture(ctx, bag, c, now())
@@ -72,5 +74,9 @@ func takePicture(ctx context.Context, bag multistep.StateBag, c *Config, now tim
 	if err != nil {
 		return "", err
 	}
-	return path, os.WriteFile(path, picture.Bytes(), 0o600)
+	if err := os.WriteFile(path, picture.Bytes(), 0o600); err != nil {
+		_ = os.Remove(path) // half a picture is none
+		return "", err
+	}
+	return path, nil
 }

@@ -3,6 +3,7 @@ package libvirt
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/hashicorp/packer-plugin-sdk/multistep"
@@ -71,9 +72,23 @@ func (s *stepBoot) Do(ctx context.Context, bag multistep.StateBag) error {
 	s.hangUp = hangUp
 	log := newGuestLog(ui.Say, s.now)
 	go log.follow(lines)
-	go log.await(watch, func(ctx context.Context) error { return host.AwaitOff(ctx, domain) })
+	go log.await(watch, func(ctx context.Context) error { return s.full(bag, host.AwaitOff(ctx, domain)) })
 	theGuestLog.Put(bag, log)
 	return host.Resume(ctx, domain)
+}
+
+// full names the pool whose lack of space stopped the machine.
+func (s *stepBoot) full(bag multistep.StateBag, err error) error {
+	if !errors.Is(err, libvirtapi.ErrNoSpace) {
+		return err
+	}
+	pool, poolErr := thePool.Get(bag)
+	plan, planErr := thePlan.Get(bag)
+	if poolErr != nil || planErr != nil {
+		return err
+	}
+	return fmt.Errorf("storage_pool: %q (%s) has run full: %w. Free some space there or choose another pool, and build again; this build needs about %s there",
+		pool.Name, pool.Path, err, gib(plan.poolNeeds(0)))
 }
 
 // Undo hangs up the console; the machine itself is in the journal.

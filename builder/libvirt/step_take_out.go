@@ -77,6 +77,9 @@ func (s *stepTakeOut) Do(ctx context.Context, bag multistep.StateBag) error {
 	if errors.Is(err, libvirtapi.ErrExists) {
 		return errors.Join(err, stepkit.Forget(bag, compactEntry))
 	}
+	if errors.Is(err, libvirtapi.ErrNoSpace) {
+		return fmt.Errorf("storage_pool: %w. Windows is installed and sealed by now: with -on-error=ask you can make room and try only this step again", err)
+	}
 	if err != nil {
 		return err
 	}

@@ -9,8 +9,19 @@ import (
 // OffError says why a guest that was awaited to power off did something else.
 type OffError struct {
 	Domain string
-	Kind   EventKind // EventCrashed, EventPMSuspended, EventSuspended (I/O error), EventStopped (by force or failure), EventUndefined
+	Kind   EventKind // EventCrashed, EventPMSuspended, EventSuspended (a full disk), EventStopped (by force or failure), EventUndefined
 	Detail string
+}
+
+// Unwrap gives ErrNoSpace for EventSuspended. A domain of this package names no
+// error_policy, and so has QEMU's own (werror=enospc, rerror=report: qemu(1),
+// -drive): every other error of a disk goes to the guest, and only a file that
+// can't grow stops it.
+func (e *OffError) Unwrap() error {
+	if e.Kind == EventSuspended {
+		return ErrNoSpace
+	}
+	return nil
 }
 
 func (e *OffError) Error() string {
@@ -21,7 +32,7 @@ func (e *OffError) Error() string {
 	case EventPMSuspended:
 		found = "Windows went to sleep instead of powering off"
 	case EventSuspended:
-		found = "QEMU stopped the guest because a disk could not be read or written; is the pool full?"
+		found = "QEMU stopped the guest because no space is left on the host for its disk"
 	case EventUndefined:
 		found = "the domain was removed by somebody else"
 	default:

@@ -26,7 +26,7 @@ var (
 	ErrState = errors.New("wrong state")
 	// ErrUnsupported: this libvirt or QEMU can't do what was asked.
 	ErrUnsupported = errors.New("not supported")
-	// ErrNoSpace: the pool's file system is full.
+	// ErrNoSpace: the file system under a pool or a guest's disk is full.
 	ErrNoSpace = errors.New("no space left")
 )
 

@@ -6,6 +6,9 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"os"
+	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -124,6 +127,40 @@ func TestAwaitOffSeesACrash(t *testing.T) {
 	var picture bytes.Buffer
 	if media, err := c.Screenshot(ctx, d, &picture); err != nil || media == "" || picture.Len() < 1000 {
 		t.Errorf("screenshot: %q, %d bytes, %v", media, picture.Len(), err)
+	}
+}
+
+// A guest whose disk can't grow any more is stopped by QEMU, and told at once.
+func TestAwaitOffSeesAFullDisk(t *testing.T) {
+	c := libvirttest.Connect(t)
+	_, dir := libvirttest.SmallPool(t, "1m")
+	sector := libvirttest.Guest(t, "", 1, libvirttest.Fill)
+	disk := filepath.Join(dir, "grows.img")
+	if err := os.WriteFile(disk, sector, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(disk, 64<<20); err != nil {
+		t.Fatal(err)
+	}
+	d := guest(t, c, sector, func(doc string) string {
+		return regexp.MustCompile(`[^"]*/boot\.img`).ReplaceAllLiteralString(doc, disk)
+	})
+	ctx := within(t, 40*time.Second)
+	done := make(chan error, 1)
+	go func() { done <- c.AwaitOff(ctx, d) }()
+	time.Sleep(300 * time.Millisecond)
+	if err := c.Resume(ctx, d); err != nil {
+		t.Fatal(err)
+	}
+	var off *libvirtapi.OffError
+	if err := <-done; !errors.As(err, &off) || off.Kind != libvirtapi.EventSuspended || !errors.Is(err, libvirtapi.ErrNoSpace) {
+		t.Errorf("while it ran: %v", err)
+	}
+	if err := c.AwaitOff(ctx, d); !errors.Is(err, libvirtapi.ErrNoSpace) {
+		t.Errorf("afterwards, by state: %v", err)
+	}
+	if said := libvirttest.Virsh(t, "domblkerror", d.Name); !strings.Contains(said, "no space") {
+		t.Errorf("virsh says of its disks: %q", said)
 	}
 }
 

@@ -341,12 +341,16 @@ func TestParseNetwork(t *testing.T) {
 
 func TestOffErrorSaysWhatHappened(t *testing.T) {
 	for kind, word := range map[libvirtapi.EventKind]string{
-		libvirtapi.EventCrashed: "crashed", libvirtapi.EventPMSuspended: "sleep", libvirtapi.EventSuspended: "pool full",
+		libvirtapi.EventCrashed: "crashed", libvirtapi.EventPMSuspended: "sleep", libvirtapi.EventSuspended: "no space is left",
 		libvirtapi.EventUndefined: "removed", libvirtapi.EventStopped: "destroyed",
 	} {
 		if got := (&libvirtapi.OffError{Domain: "d", Kind: kind, Detail: "destroyed"}).Error(); !strings.Contains(got, word) || !strings.Contains(got, `"d"`) {
 			t.Errorf("%s: %s", kind, got)
 		}
+	}
+	full, crash := &libvirtapi.OffError{Kind: libvirtapi.EventSuspended}, &libvirtapi.OffError{Kind: libvirtapi.EventCrashed}
+	if !errors.Is(full, libvirtapi.ErrNoSpace) || errors.Is(crash, libvirtapi.ErrNoSpace) {
+		t.Error("a full disk is not told from a crash")
 	}
 }
 

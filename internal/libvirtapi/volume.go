@@ -133,15 +133,18 @@ func (c *Conn) poolHandle(ctx context.Context, pool string) (golibvirt.StoragePo
 // spaceFloor is what counts as full.
 const spaceFloor = 1 << 20
 
-// explainSpace makes a general failure ErrNoSpace when the pool is full: libvirt has no number for it, and its texts
-// are translated.
+// noSpace is what qemu-img says, which libvirt runs with LC_ALL=C.
+const noSpace = "No space left on device"
+
+// explainSpace makes a general failure ErrNoSpace when the pool is full, or was until a copy that did not fit was
+// removed again: libvirt has no number for it, and its texts are translated.
 func (c *Conn) explainSpace(ctx context.Context, err error, pool string) error {
 	var e *Error
 	if !errors.As(err, &e) || e.Kind != nil || e.Code == 0 {
 		return err
 	}
 	p, poolErr := c.RefreshPool(ctx, pool)
-	if poolErr != nil || p.Available >= spaceFloor {
+	if poolErr != nil || p.Available >= spaceFloor && !strings.Contains(e.Message, noSpace) {
 		return err
 	}
 	return amended(err, func(e *Error) {

@@ -262,18 +262,8 @@ type blocking struct{ gate chan struct{} }
 func (b blocking) Write(p []byte) (int, error) { <-b.gate; return len(p), nil }
 
 func TestNoSpaceIsTold(t *testing.T) {
-	if os.Geteuid() != 0 {
-		t.Skip("needs root: it mounts a small file system")
-	}
 	c := libvirttest.Connect(t)
-	dir := libvirttest.Dir(t)
-	if out, err := exec.Command("mount", "-t", "tmpfs", "-o", "size=8m,mode=0711", "tmpfs", dir).CombinedOutput(); err != nil {
-		t.Fatalf("mount: %v\n%s", err, out)
-	}
-	t.Cleanup(func() { _ = exec.Command("umount", "-l", dir).Run() })
-	pool := filepath.Base(dir)
-	libvirttest.Virsh(t, "pool-create-as", pool, "dir", "--target", dir)
-	t.Cleanup(func() { _ = exec.Command("virsh", "pool-destroy", pool).Run() })
+	pool, dir := libvirttest.SmallPool(t, "8m")
 	v, err := c.CreateVolume(t.Context(), pool, libvirtapi.VolumeSpec{Name: "v", Format: "raw", Capacity: 64 << 20})
 	if err != nil {
 		t.Fatal(err)
@@ -281,6 +271,27 @@ func TestNoSpaceIsTold(t *testing.T) {
 	data := noise(t, 32<<20)
 	_, err = c.UploadVolume(within(t, 30*time.Second), v, bytes.NewReader(data), int64(len(data)), nil)
 	if !errors.Is(err, libvirtapi.ErrNoSpace) || !strings.Contains(err.Error(), dir) {
+		t.Errorf("%v", err)
+	}
+}
+
+// The copy that did not fit is gone again when the error is explained, and the pool no longer full.
+func TestNoSpaceForTheCompactedDisk(t *testing.T) {
+	c := libvirttest.Connect(t)
+	small, smallDir := libvirttest.SmallPool(t, "8m")
+	pool, dir := libvirttest.Pool(t)
+	path := filepath.Join(dir, "src.qcow2")
+	qemuImg(t, "create", "-q", "-f", "qcow2", path, "64M")
+	qemuIO(t, path, "write -P 0x11 0 24M")
+	if _, err := c.RefreshPool(t.Context(), pool); err != nil {
+		t.Fatal(err)
+	}
+	src, err := c.LookupVolume(t.Context(), pool, "src.qcow2")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = c.CompactVolume(within(t, 30*time.Second), src, small, libvirtapi.VolumeSpec{Name: "v", Format: "qcow2"})
+	if !errors.Is(err, libvirtapi.ErrNoSpace) || !strings.Contains(err.Error(), smallDir) {
 		t.Errorf("%v", err)
 	}
 }

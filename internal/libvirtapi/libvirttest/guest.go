@@ -15,6 +15,23 @@ var (
 	Reset = Ending{0xb0, 0xfe, 0xe6, 0x64, 0xf4, 0xeb, 0xfd} // mov al,feh; out 64h,al
 	// Panic reports a crash to the ISA panic device.
 	Panic = Ending{0xba, 0x05, 0x05, 0xb0, 0x01, 0xee, 0xf4, 0xeb, 0xfd} // mov dx,505h; mov al,1; out dx,al
+	// Fill writes the disk full from its beginning, with copies of the boot sector and what follows it. For a guest
+	// without text: the BIOS's drive number must still be in dl.
+	Fill = Ending{
+		0x66, 0x31, 0xff, // xor edi, edi
+		0x66, 0x6a, 0x00, // push dword 0       next: the packet of int 13h, function 43h, from its end
+		0x66, 0x57, // push edi
+		0x6a, 0x00, // push 0
+		0x68, 0x00, 0x7c, // push 7c00h
+		0x6a, 0x10, // push 16
+		0x6a, 0x10, // push 16
+		0x89, 0xe6, // mov si, sp
+		0xb8, 0x00, 0x43, // mov ax, 4300h
+		0xcd, 0x13, // int 13h
+		0x83, 0xc4, 0x10, // add sp, 16
+		0x66, 0x83, 0xc7, 0x10, // add edi, 16
+		0xeb, 0xe2, // jmp next
+	}
 	// Again writes the text once more, for ever, with a pause of a timer tick (55 ms).
 	Again = Ending{0xf4, 0xe9, 0x00, 0x00} // hlt; jmp start (offset filled in)
 )

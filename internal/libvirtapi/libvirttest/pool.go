@@ -1,6 +1,7 @@
 package libvirttest
 
 import (
+	"os"
 	"os/exec"
 	"strings"
 	"testing"
@@ -14,6 +15,21 @@ func Pool(t testing.TB) (name, dir string) {
 	name = strings.TrimPrefix(dir, "/var/tmp/")
 	Virsh(t, "pool-create-as", name, "dir", "--target", dir)
 	t.Cleanup(func() { _ = exec.Command("virsh", "-c", "qemu:///system", "pool-destroy", name).Run() })
+	return name, dir
+}
+
+// SmallPool is a Pool over a file system of its own with this size, as mount(8) writes it. Only root can mount it;
+// for others the test is skipped.
+func SmallPool(t testing.TB, size string) (name, dir string) {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Skip("needs root: it mounts a small file system")
+	}
+	name, dir = Pool(t)
+	if out, err := exec.Command("mount", "-t", "tmpfs", "-o", "size="+size+",mode=0711", "tmpfs", dir).CombinedOutput(); err != nil {
+		t.Fatalf("mount: %v\n%s", err, out)
+	}
+	t.Cleanup(func() { _ = exec.Command("umount", "-l", dir).Run() })
 	return name, dir
 }
 
