@@ -1,7 +1,9 @@
 package setup
 
 import (
+	"encoding/xml"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -68,10 +70,10 @@ func namedBefore(t *testing.T, name string, s *scene) {
 	}
 }
 
-// TestEveryValueOfAFile leaves out each value of a good file, and puts others in
-// its place: where Setup stops, the plugin has named a defect.
-func TestEveryValueOfAFile(t *testing.T) {
-	t.Parallel()
+// goodFile is a file in which Setup stops nowhere, and the answers that it is
+// judged with.
+func goodFile(t testing.TB) ([]byte, answerfile.Answers) {
+	t.Helper()
 	product, err := windows.ProductOf(20348, "Server")
 	if err != nil {
 		t.Fatal(err)
@@ -89,12 +91,27 @@ func TestEveryValueOfAFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return data, a
+}
+
+// values finds each element of a file that holds a value alone: the whole of it,
+// its name, and the value, as FindAllSubmatchIndex has them. Setup's letters of
+// the discs and the disk's size are not the file's.
+func values(data []byte) [][]int {
+	return slices.DeleteFunc(regexp.MustCompile(`<(\w+)>([^<]*)</\w+>`).FindAllSubmatchIndex(data, -1), func(at []int) bool {
+		element := string(data[at[2]:at[3]])
+		return element == "Path" || element == "Size"
+	})
+}
+
+// TestEveryValueOfAFile leaves out each value of a good file, and puts others in
+// its place: where Setup stops, the plugin has named a defect.
+func TestEveryValueOfAFile(t *testing.T) {
+	t.Parallel()
+	data, a := goodFile(t)
 	stops := 0
-	for _, at := range regexp.MustCompile(`<(\w+)>([^<]*)</\w+>`).FindAllSubmatchIndex(data, -1) {
+	for _, at := range values(data) {
 		element, value := string(data[at[2]:at[3]]), string(data[at[4]:at[5]])
-		if element == "Path" || element == "Size" {
-			continue // the discs' letters and the disk's size are not the file's
-		}
 		variants := map[string]string{"left out": string(data[:at[0]]) + string(data[at[1]:])}
 		for _, other := range []string{"", "x", "0", "1", "2", "true", "false", "99999", "ko-KR", "EFI", "MSR"} {
 			variants[other] = string(data[:at[4]]) + other + string(data[at[5]:])
@@ -120,4 +137,29 @@ func TestEveryValueOfAFile(t *testing.T) {
 	if stops < 100 {
 		t.Errorf("Setup stopped at %d variants alone", stops)
 	}
+}
+
+// FuzzUserFile puts any text in the place of a value of a good file: where Setup
+// stops, the plugin must have named a defect.
+func FuzzUserFile(f *testing.F) {
+	data, a := goodFile(f)
+	at := values(data)
+	for i := range at {
+		for _, text := range []string{" true ", "TRUE", "+1", "01", "\u00a0", "en-us", "x\ny", "É", "*", "{", "0x1"} {
+			f.Add(uint16(i), text)
+		}
+	}
+	f.Fuzz(func(t *testing.T, which uint16, text string) {
+		var escaped strings.Builder
+		if err := xml.EscapeText(&escaped, []byte(text)); err != nil {
+			t.Skip(err)
+		}
+		value := at[int(which)%len(at)]
+		s := newScene()
+		s.xml = string(data[:value[4]]) + escaped.String() + string(data[value[5]:])
+		_, screen := s.run()
+		if screen != nil && answerfile.CheckFile([]byte(s.xml), a) == nil {
+			t.Errorf("%s %q: no defect is named, and Setup stops: %v (%s)", data[value[2]:value[3]], text, screen, screen.Log)
+		}
+	})
 }
