@@ -63,6 +63,7 @@ func (e Element) AppliesTo(p windows.Product) bool {
 
 // Check says what is wrong with a text as the element's value, or nil.
 func (e Element) Check(value string) error {
+	text := value // of which the white space counts too
 	value = strings.TrimSpace(value)
 	switch e.Type {
 	case Bool:
@@ -80,7 +81,10 @@ func (e Element) Check(value string) error {
 			return fmt.Errorf("%q; it is one of %s%s", value, strings.Join(e.Values, ", "), inCase(value, e.Values...))
 		}
 	case Text:
-		if n := characters(value); n > e.Max {
+		if n := characters(text); n > e.Max {
+			if characters(value) <= e.Max {
+				return fmt.Errorf("%d characters with the white space around it; Setup takes %d", n, e.Max)
+			}
 			return fmt.Errorf("%d characters; Setup takes %d", n, e.Max)
 		}
 	}

@@ -106,8 +106,8 @@ func (f userFile) modified(disk *node, partitions []filePartition) {
 			f.p.add(field, "letter %s is given twice", p.letter)
 		}
 		letters[p.letter] = true
-		if p.format == "FAT32" && characters(p.label) > 11 {
-			f.p.add(field, "label %q of partition %d; FAT32 takes 11 characters", p.label, id)
+		if p.format == "FAT32" && len(p.label) > 11 {
+			f.p.add(field, "label %q of partition %d; FAT32 takes 11 characters of ASCII, fewer of others", p.label, id)
 		}
 		if p.kind == "msr" && (p.format != "" || p.letter != "") {
 			f.p.add(field, "partition %d is the MSR, which takes neither Format nor Letter", id)

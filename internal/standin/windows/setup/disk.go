@@ -138,7 +138,7 @@ func (l *Layout) modify(d *node) *Screen {
 			letters[strings.ToUpper(p.Letter)] = true
 		}
 		if p.Format == "FAT32" && len(p.Label) > 11 {
-			return diskScreen("DiskConfiguration", fmt.Sprintf("label %q is longer than FAT32's 11 characters", p.Label))
+			return diskScreen("DiskConfiguration", fmt.Sprintf("label %q is longer than FAT32's 11 bytes", p.Label))
 		}
 	}
 	return nil
