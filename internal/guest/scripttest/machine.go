@@ -111,10 +111,10 @@ func (m *Machine) Script(ctx context.Context, text string, stdin io.Reader, stdo
 	defer cancel()
 	arguments := []string{"-NoProfile"}
 	if runtime.GOOS == "windows" {
-		arguments = append(arguments, "-ExecutionPolicy", "Bypass")
+		arguments = append(arguments, "-NonInteractive", "-ExecutionPolicy", "Bypass")
 	}
 	cmd := exec.CommandContext(ctx, m.engine, append(arguments, "-File", filepath.Join(m.dir, "harness.ps1"), file.Name(), scenario)...)
-	cmd.Env = append(os.Environ(),
+	cmd.Env = append(powershell.Environment(),
 		"PWSH_C="+filepath.Join(m.dir, "c"), "PWSH_REGISTRY="+filepath.Join(m.dir, "registry.json"),
 		"PWSH_CALLS="+filepath.Join(m.dir, "calls"), "WT_BEACONS="+filepath.Join(m.dir, "beacons"))
 	if m.ownStubs {

@@ -2,6 +2,11 @@ package scripttest
 
 import (
 	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"regexp"
+	"runtime"
 	"strings"
 	"testing"
 )
@@ -16,10 +21,61 @@ func run(t *testing.T, m *Machine, script string) []string {
 	return strings.Fields(strings.ReplaceAll(out.String(), " ", "_"))
 }
 
+// program is one that this machine would run.
+func program(t *testing.T) string {
+	t.Helper()
+	if runtime.GOOS == "windows" {
+		return filepath.Join(os.Getenv("SystemRoot"), `System32\HOSTNAME.EXE`)
+	}
+	path := filepath.Join(t.TempDir(), "real.exe")
+	if err := os.WriteFile(path, []byte("#!/bin/sh\necho it ran\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// TestEveryStubHasASignature: on Windows PowerShell a command whose signature
+// is not kept here would have to be asked of its module, and to load that puts
+// its functions over the stubs.
+func TestEveryStubHasASignature(t *testing.T) {
+	t.Parallel()
+	b, err := files.ReadFile("testdata/signatures.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var known map[string]any
+	if err := json.Unmarshal(b, &known); err != nil {
+		t.Fatal(err)
+	}
+	stub := regexp.MustCompile(`New-Stub '?([A-Z][a-z]+-[A-Z]\w+)`)
+	var n int
+	for _, pattern := range []string{"*_test.go", "testdata/*.ps1", "../*_test.go"} {
+		list, err := filepath.Glob(pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, file := range list {
+			text, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, m := range stub.FindAllStringSubmatch(string(text), -1) {
+				if n++; known[m[1]] == nil {
+					t.Errorf("%s stubs %s, of which testdata/signatures.json has no signature", file, m[1])
+				}
+			}
+		}
+	}
+	if n < 50 {
+		t.Errorf("only %d stubs were found", n)
+	}
+}
+
 // TestOwnStubs holds our New-Stub to the contract that the tests use: it is the
 // one of a Windows PowerShell, which no test here can ask.
 func TestOwnStubs(t *testing.T) {
 	t.Parallel()
+	real := program(t)
 	for name, c := range map[string]struct{ set, script, out, call string }{
 		"variables and Parameters": {
 			set: `New-Stub Get-LocalUser { "$Name $($Parameters.Count) $($Parameters.ContainsKey('SID'))" }`, script: `Get-LocalUser -Name kim`,
@@ -42,6 +98,9 @@ func TestOwnStubs(t *testing.T) {
 			out:    "True|5", call: `reagentc.exe /a C:\b c`,
 		},
 		"a program without a stub": {script: `try { & bcdedit.exe /enum } catch { "$_" }`, out: "bcdedit.exe_is_not_stubbed"},
+		"a program that is there":  {script: "try { & '" + real + "' } catch { \"$_\" }", out: filepath.Base(real) + "_is_not_stubbed"},
+		"a command that is there":  {script: `$x = 'kept'; try { Clear-Variable -Name x } catch { "$_" }; $x`, out: "Clear-Variable_is_not_stubbed|kept"},
+		"by its path":              {set: `New-Stub reagentc.exe { "ran $($args[0])" }`, script: `& C:\Windows\System32\reagentc.exe /info`, out: "ran_/info", call: "reagentc.exe /info"},
 		"a command without a stub": {script: `try { Set-NetAdapter -Name x } catch { "$_" }`, out: "Set-NetAdapter_is_not_stubbed"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -53,6 +54,18 @@ func candidates() []string {
 func repository() string {
 	_, here, _, _ := runtime.Caller(0)
 	return filepath.Join(filepath.Dir(here), "..", "..", "..")
+}
+
+// Environment is this process's, for an engine. A Windows PowerShell that is
+// started by anything that a PowerShell 7 has started finds that one's modules
+// first, and cannot load them (Microsoft, about_PSModulePath); without the
+// variable it looks where its own are.
+func Environment() []string {
+	env := os.Environ()
+	if runtime.GOOS != "windows" {
+		return env
+	}
+	return slices.DeleteFunc(env, func(v string) bool { return strings.HasPrefix(strings.ToUpper(v), "PSMODULEPATH=") })
 }
 
 // Checker gives the path of the checker of scripts that lies beside the

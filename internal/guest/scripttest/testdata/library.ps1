@@ -42,9 +42,10 @@ function global:Set-File([string]$Path, [string]$Text = 'x') {
     if (-not (Test-Path -LiteralPath $folder)) { New-Item -ItemType Directory -Path $folder -Force | Out-Null }
     Set-Content -LiteralPath $Path -Value $Text -NoNewline -Encoding UTF8
 }
-# A disc in drive $Letter, rooted below the test's folder.
+# A disc in drive $Letter, rooted below the test's folder. A machine that the tests run on may have such a drive.
 function global:Add-Disc([string]$Letter, [string]$Folder) {
-    New-PSDrive -Name $Letter -PSProvider FileSystem -Root $Folder -Scope Global | Out-Null
+    if (Get-PSDrive -Name $Letter -ErrorAction SilentlyContinue) { Remove-PSDrive -Name $Letter -Force -ErrorAction Stop }
+    New-PSDrive -Name $Letter -PSProvider FileSystem -Root $Folder -Scope Global -ErrorAction Stop | Out-Null
     $global:Cim['Win32_LogicalDisk'] = @($global:Cim['Win32_LogicalDisk']) + [pscustomobject]@{ DeviceID = "${Letter}:"; Size = 1000 } | Where-Object { $null -ne $_ }
 }
 function global:Resolve-Exit([string]$Program, $Arguments) {
@@ -173,7 +174,7 @@ New-Stub Remove-NetFirewallRule { $global:Rules = @() }
 New-Stub Remove-WSManInstance {
     if ($global:WSManFails) { throw 'WinRM firewall exception will not work since one of the network connection types on this machine is set to Public. 2150859113' }
     $global:Listeners = @()
-    Remove-Item -LiteralPath 'Registry::HKEY_LOCAL_MACHINE\SOFTWARE\Microsoft\Windows\CurrentVersion\WSMAN\Listener\*+HTTPS' -Recurse -Force -ErrorAction SilentlyContinue
+    Remove-Item -LiteralPath 'HKLM:\SOFTWARE\Microsoft\Windows\CurrentVersion\WSMAN\Listener\*+HTTPS' -Recurse -Force -ErrorAction SilentlyContinue
 }
 New-Stub Get-NetConnectionProfile { $global:Profiles | ForEach-Object { [pscustomobject]@{ NetworkCategory = $_ } } }
 New-Stub Set-NetConnectionProfile { $global:Profiles = @('Private') }

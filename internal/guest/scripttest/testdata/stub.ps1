@@ -114,18 +114,21 @@ New-Stub Start-Process {
     $p
 }
 
-# What is looked up by its path runs its stub; what has none, and could change the machine, is refused.
-$global:StubHarmless = 'New-Object', 'New-Item', 'New-ItemProperty', 'New-PSDrive', 'New-Variable', 'New-Stub', 'New-StubCommand', 'New-StubProgram', 'Set-Alias', 'Set-Content', 'Set-Item',
+function global:New-Refusal([string]$Name) { [ScriptBlock]::Create("throw '$($Name.Replace("'", "''")) is not stubbed'") }
+
+# What is looked up by its path runs its stub; what has none, and could change the machine, is refused. Not by an
+# exception here: PowerShell passes over those (CommandDiscovery.LookupCommandInfo) and runs the command.
+$global:StubHarmless = 'New-Object', 'New-Item', 'New-ItemProperty', 'New-PSDrive', 'New-TimeSpan', 'New-Variable', 'New-Refusal', 'New-Stub', 'New-StubCommand', 'New-StubProgram', 'Set-Alias', 'Set-Content', 'Set-Item',
 'Set-ItemProperty', 'Set-Location', 'Set-StrictMode', 'Set-Variable', 'Remove-Item', 'Remove-ItemProperty', 'Remove-PSDrive', 'Remove-Variable', 'Add-Content', 'Add-Member', 'Add-Type',
-'Add-StubRecord', 'Clear-Content', 'Import-Module', 'Invoke-Command', 'Invoke-Expression', 'Rename-Item', 'Write-Output', 'Write-Error', 'Write-Verbose', 'Write-Warning', 'Write-Debug', 'Write-Progress'
+'Add-StubRecord', 'Clear-Content', 'Invoke-Command', 'Invoke-Expression', 'Rename-Item', 'Write-Output', 'Write-Error', 'Write-Verbose', 'Write-Warning', 'Write-Debug', 'Write-Progress'
 $global:StubChanging = '^(Set|New|Remove|Enable|Disable|Stop|Start|Restart|Add|Clear|Install|Uninstall|Register|Unregister|Mount|Dismount|Initialize|Format|Rename|Reset|Resize|Repair|Optimize|Invoke|Update|Send|Suspend|Resume|Grant|Revoke|Unblock|Import)-'
 $ExecutionContext.InvokeCommand.PreCommandLookupAction = {
     param($Name, $Event)
     $leaf = $Name.Substring($Name.LastIndexOfAny([char[]]'\/') + 1)
     if ($leaf -like '*.exe') {
-        if (-not $global:StubBlocks.ContainsKey($leaf)) { throw "$leaf is not stubbed" }
+        if (-not $global:StubBlocks.ContainsKey($leaf)) { $Event.CommandScriptBlock = New-Refusal -Name $leaf; return }
         if ($leaf -ne $Name) { $Event.CommandScriptBlock = [ScriptBlock]::Create("& '$leaf' @args") }
         return
     }
-    if ($leaf -match $global:StubChanging -and $leaf -notin $global:StubHarmless -and -not (Test-Path -LiteralPath "Function:\$leaf") -and -not (Test-Path -LiteralPath "Alias:\$leaf")) { throw "$leaf is not stubbed" }
+    if ($leaf -match $global:StubChanging -and $leaf -notin $global:StubHarmless -and -not (Test-Path -LiteralPath "Function:\$leaf") -and -not (Test-Path -LiteralPath "Alias:\$leaf")) { $Event.CommandScriptBlock = New-Refusal -Name $leaf }
 }

@@ -1,13 +1,26 @@
 # Keeps the tests off the machine that they run on: on Windows, HKLM: is a key of the user's own, which the test
 # fills from $env:PWSH_REGISTRY and saves there, and C: is the folder $env:PWSH_C. The scripts reach both by those
-# drives alone; the two functions that do not (Get-Boot, ConvertTo-ProviderPath) are replaced.
+# drives alone; the functions that do not are replaced, here and in library.ps1. A drive that could not be replaced
+# ends the test: the scripts empty folders and delete keys.
+
+# A module that is loaded later would put its functions over the stubs, and it is loaded by any command of it that
+# has none. So these, which the language is little without, and no more.
+Import-Module -Name Microsoft.PowerShell.Management, Microsoft.PowerShell.Utility, Microsoft.PowerShell.Security -ErrorAction Stop
+$global:PSModuleAutoLoadingPreference = 'None'
+
+# Marker is an item of the root that the drive must show.
+function global:Set-TestDrive([string]$Name, [string]$Provider, [string]$Root, [string]$Marker) {
+    if (Get-PSDrive -Name $Name -ErrorAction SilentlyContinue) { Remove-PSDrive -Name $Name -Force -ErrorAction Stop }
+    New-PSDrive -Name $Name -PSProvider $Provider -Root $Root -Scope Global -ErrorAction Stop | Out-Null
+    if (-not (Test-Path -LiteralPath "${Name}:\$Marker")) { throw "drive ${Name}: shows no ${Marker}: it is not $Root" }
+    Remove-Item -LiteralPath "${Name}:\$Marker"
+}
 
 $global:TestKey = "HKCU:\Software\wintemplate-test-$PID"
 if (Test-Path -LiteralPath $global:TestKey) { Remove-Item -LiteralPath $global:TestKey -Recurse -Force }
 foreach ($hive in 'HKLM', 'HKU') {
-    New-Item -Path "$global:TestKey\$hive" -Force | Out-Null
-    if (Test-Path -Path "${hive}:") { Remove-PSDrive -Name $hive -Force }
-    New-PSDrive -Name $hive -PSProvider Registry -Root "HKEY_CURRENT_USER\Software\wintemplate-test-$PID\$hive" -Scope Global | Out-Null
+    New-Item -Path "$global:TestKey\$hive\marker-$PID" -Force -ErrorAction Stop | Out-Null
+    Set-TestDrive -Name $hive -Provider Registry -Root "HKEY_CURRENT_USER\Software\wintemplate-test-$PID\$hive" -Marker "marker-$PID"
 }
 
 function global:Restore-TestRegistry {
@@ -24,7 +37,7 @@ function global:Restore-TestRegistry {
 
 function global:Save-TestRegistry {
     $all = @{}
-    foreach ($k in @(Get-ChildItem -Path 'HKLM:\' -Recurse)) {
+    foreach ($k in @(Get-ChildItem -LiteralPath "$global:TestKey\HKLM" -Recurse)) {
         $values = @{}
         foreach ($name in $k.GetValueNames()) { $values[$name] = @{ type = "$($k.GetValueKind($name))"; value = $k.GetValue($name, $null, 'DoNotExpandEnvironmentNames') } }
         $all[$k.Name.Substring($k.Name.IndexOf('\HKLM\') + 1)] = $values
@@ -44,8 +57,8 @@ $global:TestRoot = (Get-Item -LiteralPath $env:PWSH_C).FullName
 
 function global:Enter-TestDrive {
     Set-Location -Path Env:\
-    Remove-PSDrive -Name C -Force
-    New-PSDrive -Name C -PSProvider FileSystem -Root $global:TestRoot -Scope Global | Out-Null
+    [IO.File]::WriteAllText((Join-Path -Path $global:TestRoot -ChildPath "marker-$PID"), '')
+    Set-TestDrive -Name C -Provider FileSystem -Root $global:TestRoot -Marker "marker-$PID"
     $env:SystemDrive = 'C:'
     $env:SystemRoot = 'C:\Windows'
     $env:ProgramData = 'C:\ProgramData'

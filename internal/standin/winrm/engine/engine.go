@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"os/exec"
 	"strings"
 	"time"
@@ -37,7 +36,7 @@ func (e Engine) Start(ctx context.Context, p winrm.Process) int {
 		return 1
 	}
 	cmd := exec.CommandContext(ctx, e.Path, "-NoProfile", "-NonInteractive", "-EncodedCommand", powershell.Encode(e.Prologue+"\n"+script))
-	cmd.Env = append(os.Environ(), e.Environment...)
+	cmd.Env = append(powershell.Environment(), e.Environment...)
 	cmd.Stdout, cmd.Stderr = p.Stdout, p.Stderr
 	cmd.WaitDelay = 5 * time.Second
 	stdin, err := cmd.StdinPipe()

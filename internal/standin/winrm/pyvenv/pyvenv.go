@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"testing"
 )
 
@@ -19,6 +20,9 @@ import (
 // the file's digest. The test fails when it cannot be made.
 func Python(t testing.TB, requirements string) string {
 	t.Helper()
+	if runtime.GOOS == "windows" {
+		t.Skip("NOT TESTED: the environment is made by Debian's Python; Linux runs this test")
+	}
 	pinned, err := os.ReadFile(requirements)
 	if err != nil {
 		t.Fatal(err)
