@@ -50,6 +50,9 @@ type InstallParameters struct {
 	Path string `json:"path"`
 	// SHA256 is checked again before the file is run.
 	SHA256 string `json:"sha256"`
+	// Beside are files that the installer takes from its folder, each checked
+	// like it: of a driver package the .sys and .cat.
+	Beside []PayloadFile `json:"beside"`
 	// Properties are MSI properties, NAME=VALUE.
 	Properties []string `json:"properties"`
 	// Certificates are .cer files to put into TrustedPublisher first.

@@ -24,10 +24,19 @@ type PayloadFindResult struct {
 	Name   string `json:"name"`   // as the manifest names it
 	Size   int64  `json:"size"`   // bytes
 	SHA256 string `json:"sha256"` // hex, lower case
+	// Beside are the other files that the manifest names in this folder, with
+	// the digests that they must have; whoever uses one computes its own.
+	Beside []PayloadFile `json:"beside"`
 	// Searched are the discs that were looked at, for messages: D:\, E:\.
 	Searched []string `json:"searched"`
 	// Offered are the manifest's files, for messages.
 	Offered []string `json:"offered"`
+}
+
+// PayloadFile is a file in the guest and the digest it must have.
+type PayloadFile struct {
+	Path   string `json:"path"`
+	SHA256 string `json:"sha256"` // hex, lower case
 }
 
 // PayloadFind finds a file on the discs by its digest.

@@ -157,8 +157,18 @@ func TestPayloadFind(t *testing.T) {
 		manifest := answerDisc(t, m.Disc("E"), files)
 		r, _ := do(t, guest.PayloadFind, m, guest.PayloadFindParameters{ManifestSHA256: manifest, Patterns: patterns})
 		want := guest.PayloadFindResult{Found: true, Path: `E:\wintemplate\payload\CloudbaseInitSetup_1_1_8_x64.msi`, Name: msi, Size: 13, SHA256: sum}
-		if !r.Found || r.Path != want.Path || r.Name != want.Name || r.Size != want.Size || r.SHA256 != want.SHA256 {
+		if len(r.Beside) != 0 || !r.Found || r.Path != want.Path || r.Name != want.Name || r.Size != want.Size || r.SHA256 != want.SHA256 {
 			t.Errorf("got %+v\nexpected %+v", r, want)
+		}
+	})
+	t.Run("with the files beside it", func(t *testing.T) {
+		t.Parallel()
+		m := scripttest.New(t)
+		packed := map[string]string{"drivers/NetKVM/netkvm.inf": "inf", "drivers/NetKVM/netkvm.sys": "the installer", "drivers/NetKVM/more/x": "x", "drivers/NetKVM2/y": "y"}
+		manifest := answerDisc(t, m.Disc("D"), packed)
+		r, _ := do(t, guest.PayloadFind, m, guest.PayloadFindParameters{ManifestSHA256: manifest, Patterns: []string{"drivers/*/netkvm.inf"}})
+		if want := []guest.PayloadFile{{Path: `D:\drivers\NetKVM\netkvm.sys`, SHA256: sum}}; !slices.Equal(r.Beside, want) {
+			t.Errorf("%+v", r)
 		}
 	})
 	t.Run("not on the disc: says what is", func(t *testing.T) {
@@ -241,6 +251,8 @@ func TestDriversVerify(t *testing.T) {
 	}
 }
 
+const windows1607 = `Set-Reg 'HKLM:\SOFTWARE\Microsoft\Windows NT\CurrentVersion' CurrentBuildNumber '14393'`
+
 // installer is a file on a disc and the parameters to run it.
 func installer(t *testing.T, m *scripttest.Machine) guest.InstallParameters {
 	t.Helper()
@@ -290,13 +302,25 @@ func TestInstallers(t *testing.T) {
 	}
 	t.Run("a driver package", func(t *testing.T) {
 		t.Parallel()
-		for exit, c := range map[string]struct{ reboot, fails bool }{"0": {}, "259": {}, "3010": {reboot: true}, "2": {fails: true}} {
-			m := scripttest.New(t).Set("$global:Exit['pnputil.exe'] = " + exit)
+		for exit, c := range map[string]struct {
+			reboot bool
+			fails  string
+		}{
+			"0": {}, "259": {}, "3010": {reboot: true},
+			"2": {fails: `ended with 2 (0x00000002) for D:\a b.inf; its log`},
+			// ERROR_NO_CATALOG_FOR_OEM_INF, ERROR_AUTHENTICODE_TRUST_NOT_ESTABLISHED, CERT_E_UNTRUSTEDROOT
+			"-536870353": {fails: `(0xE000022F) for D:\a b.inf: Windows does not trust`}, "-536870334": {fails: `(0xE0000242) for D:\a b.inf: Windows does not trust`},
+			"-2146762487": {fails: `(0x800B0109) for D:\a b.inf: Windows does not trust`},
+			// ERROR_DRIVER_STORE_ADD_FAILED has many causes.
+			"-536870329": {fails: `(0xE0000247) for D:\a b.inf; its log`},
+		} {
+			m := scripttest.New(t).Set("$global:Exit['pnputil.exe'] = " + exit + "\n" + windows1607)
+			m.Put(t, `C:\Windows\INF\setupapi.dev.log`, "the log's end")
 			p := installer(t, m)
 			writeFile(t, filepath.Join(m.Disc("D"), "a b.inf"), "msi")
 			p.Path, p.Certificates = `D:\a b.inf`, []string{`D:\a.cer`}
-			if c.fails {
-				if e := fails(t, guest.DriversInstall, m, p, "pnputil"); !strings.Contains(e.Message, "ended with 2 for D:\\a b.inf") {
+			if c.fails != "" {
+				if e := fails(t, guest.DriversInstall, m, p, "pnputil"); !strings.Contains(e.Message, c.fails) || e.Detail != "the log's end" {
 					t.Errorf("%+v", e)
 				}
 				continue
@@ -308,6 +332,37 @@ func TestInstallers(t *testing.T) {
 			if calls := m.Calls(t, "certutil.exe", "pnputil.exe", "msiexec.exe"); len(calls) != 2 || calls[1].String() != `pnputil.exe /add-driver D:\a b.inf /install` {
 				t.Errorf("%s: %v", exit, calls)
 			}
+		}
+	})
+	t.Run("a driver package, before pnputil knew /add-driver", func(t *testing.T) {
+		t.Parallel()
+		m := scripttest.New(t).Set(strings.Replace(windows1607, "14393", "10240", 1))
+		p := installer(t, m)
+		writeFile(t, filepath.Join(m.Disc("D"), "a b.inf"), "msi")
+		p.Path = `D:\a b.inf`
+		if r, _, err := run(m, p); err != nil || r.ExitCode != 0 {
+			t.Errorf("%+v, %v", r, err)
+		}
+		if calls := m.Calls(t, "pnputil.exe"); len(calls) != 1 || calls[0].String() != `pnputil.exe -i -a D:\a b.inf` {
+			t.Error(calls)
+		}
+	})
+	t.Run("a driver package's other file is another", func(t *testing.T) {
+		t.Parallel()
+		m := scripttest.New(t).Set(windows1607)
+		p := installer(t, m)
+		disc := m.Disc("D")
+		writeFile(t, filepath.Join(disc, "a b.inf"), "msi")
+		writeFile(t, filepath.Join(disc, "a b.sys"), "other")
+		p.Path = `D:\a b.inf`
+		p.Beside = []guest.PayloadFile{{Path: `D:\a b.sys`, SHA256: p.SHA256}}
+		if e := fails(t, guest.DriversInstall, m, p, "digest"); !strings.HasPrefix(e.Message, `D:\a b.sys has SHA-256 `) {
+			t.Errorf("%+v", e)
+		}
+		p.Beside[0].Path = `D:\a b.cat`
+		fails(t, guest.DriversInstall, m, p, "not-found")
+		if calls := m.Calls(t, "pnputil.exe"); len(calls) != 0 {
+			t.Errorf("%v was run", calls)
 		}
 	})
 	t.Run("fails, with the log's end", func(t *testing.T) {

@@ -128,40 +128,55 @@ func (d *Drivers) install(ctx context.Context, r *run) (how string, err error) {
 		const name = "virtio-win-gt-x64.msi"
 		msi, err := r.payload(ctx, d.Installer, name, "wintemplate/tools/"+name, name)
 		if err == nil {
-			code, err := d.installOne(ctx, r, msi)
-			return fmt.Sprintf("%s was installed (code %d)", name, code), err
+			code, reboot, err := d.installOne(ctx, r, msi)
+			if err != nil {
+				return "", err
+			}
+			return fmt.Sprintf("%s was installed (code %d)", name, code), d.restart(ctx, r, reboot)
 		}
-		if d.Installer != "" || !errors.Is(err, errNotOnDisc) {
+		var absent *notOnDiscError
+		if d.Installer != "" || !errors.As(err, &absent) {
 			return "", err
 		}
 		r.ui.Say("The answer disc holds no " + name + "; its single drivers are installed")
+	} else if d.Installer != "" {
+		r.ui.Say(fmt.Sprintf("%s is left alone, since it refuses build %d; the single drivers of the answer disc are installed", d.Installer, r.facts.Build))
 	}
-	var done []string
+	var (
+		done   []string
+		reboot bool
+	)
 	for _, driver := range driverPackages {
 		inf, err := r.payload(ctx, "", driver+".inf", "drivers/*/"+driver+".inf", "$WinPEDriver$/*/"+driver+".inf")
 		if err != nil {
 			return "", err
 		}
-		code, err := d.installOne(ctx, r, inf)
+		code, again, err := d.installOne(ctx, r, inf)
 		if err != nil {
 			return "", err
 		}
+		reboot = reboot || again
 		done = append(done, fmt.Sprintf("%s.inf (code %d)", driver, code))
 	}
-	return "pnputil.exe installed " + strings.Join(done, ", "), nil
+	return "pnputil.exe installed " + strings.Join(done, ", "), d.restart(ctx, r, reboot)
 }
 
-func (d *Drivers) installOne(ctx context.Context, r *run, file guest.PayloadFindResult) (exit int, err error) {
-	result, reboot, err := guest.DriversInstall.Detached(ctx, r.session, guest.InstallParameters{
-		Path: file.Path, SHA256: file.SHA256, Properties: []string{}, Certificates: []string{}, TimeoutSeconds: 40 * 60,
-	}, guest.Detachment{})
-	if err != nil {
-		return 0, err
+// installOne installs the MSI or one driver package, of which every file is
+// checked first.
+func (d *Drivers) installOne(ctx context.Context, r *run, file guest.PayloadFindResult) (exit int, reboot bool, err error) {
+	p := guest.InstallParameters{Path: file.Path, SHA256: file.SHA256, TimeoutSeconds: 40 * 60}
+	if strings.HasSuffix(file.Path, ".inf") {
+		p.Beside = file.Beside
 	}
-	if reboot {
-		return result.ExitCode, r.restart(ctx, "the virtio drivers ask for it")
+	result, wish, err := guest.DriversInstall.Detached(ctx, r.session, p, guest.Detachment{})
+	return result.ExitCode, bool(wish), err
+}
+
+func (d *Drivers) restart(ctx context.Context, r *run, asked bool) error {
+	if !asked {
+		return nil
 	}
-	return result.ExitCode, nil
+	return r.restart(ctx, "the virtio drivers ask for it")
 }
 
 func versions(v guest.DriversVerifyResult) string {

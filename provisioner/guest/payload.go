@@ -2,7 +2,6 @@ package guest
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 
@@ -37,17 +36,24 @@ func (r *run) payload(ctx context.Context, local, name string, patterns ...strin
 	if local != "" {
 		return r.send(ctx, local, file, name)
 	}
-	return found, fmt.Errorf("%w: %s", errNotOnDisc, notFound(name, found))
+	if len(found.Offered) == 0 {
+		return found, fmt.Errorf("%s: no disc of the guest (%s) holds this build's wintemplate/manifest.json; is the answer disc still in the drive?", name, strings.Join(found.Searched, " "))
+	}
+	return found, &notOnDiscError{name: name, offered: found.Offered}
 }
 
-// errNotOnDisc is a file that no disc of the guest holds.
-var errNotOnDisc = errors.New("not on the guest's discs")
+// notOnDiscError is a file that the answer disc does not hold.
+type notOnDiscError struct {
+	name    string
+	offered []string
+}
 
-func notFound(name string, found guest.PayloadFindResult) string {
-	if len(found.Offered) == 0 {
-		return fmt.Sprintf("no disc of the guest (%s) holds this build's wintemplate/manifest.json; is the answer disc still in the drive?", strings.Join(found.Searched, " "))
+func (e *notOnDiscError) Error() string {
+	remedy := "add it to payload, or name it with installer"
+	if strings.HasSuffix(e.name, ".inf") {
+		remedy = "build it with the drivers for Windows Setup, or add virtio-win-gt-x64.msi to payload"
 	}
-	return fmt.Sprintf("the answer disc holds no %s; add it to payload, or name it with installer. The disc holds %s", name, strings.Join(found.Offered, ", "))
+	return fmt.Sprintf("the answer disc holds no %s; %s. The disc holds %s", e.name, remedy, strings.Join(e.offered, ", "))
 }
 
 func (r *run) send(ctx context.Context, local string, f delivery.File, name string) (guest.PayloadFindResult, error) {

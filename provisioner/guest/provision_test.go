@@ -210,6 +210,19 @@ func TestDrivers(t *testing.T) {
 			},
 			asked: []string{"payload.find", "payload.find", "drivers.install", "payload.find", "drivers.install", "payload.find", "drivers.install", "payload.find", "drivers.install", "drivers.verify"},
 		},
+		"a Windows that is too old for the MSI": {
+			on: answers{
+				"facts":          guest.FactsResult{Build: 10240, Is64Bit: true, Elevated: true},
+				"drivers.verify": once(badDrivers, goodDrivers), "agent.verify": goodAgent,
+				"payload.find":    guest.PayloadFindResult{Found: true, Path: `D:\drivers\x.inf`},
+				"drivers.install": guest.InstallResult{},
+			},
+			asked: []string{"drivers.verify", "payload.find", "drivers.install", "payload.find", "drivers.install", "payload.find", "drivers.install", "payload.find", "drivers.install", "drivers.verify"},
+		},
+		"no single drivers either": {
+			on:   answers{"drivers.verify": badDrivers, "payload.find": guest.PayloadFindResult{Searched: []string{`D:\`}, Offered: []string{"wintemplate/payload/a.msi"}}},
+			want: "the answer disc holds no viostor.inf; build it with the drivers for Windows Setup",
+		},
 		"repair is off":        {block: raw{"repair": false}, on: answers{"drivers.verify": badDrivers}, want: "vioscsi is not installed; repair is off", never: []string{"payload.find"}},
 		"agent repair is off":  {block: raw{"repair": false}, on: answers{"drivers.verify": goodDrivers, "agent.verify": badAgent}, want: "QEMU-GA is not installed; repair is off"},
 		"no agent is wanted":   {block: raw{"agent": false}, on: answers{"drivers.verify": goodDrivers}, never: []string{"agent.verify"}},
@@ -217,7 +230,7 @@ func TestDrivers(t *testing.T) {
 		"still broken":         {on: answers{"drivers.verify": badDrivers, "payload.find": msi, "drivers.install": guest.InstallResult{}}, want: "both_buses = false"},
 		"the MSI fails":        {on: answers{"drivers.verify": badDrivers, "payload.find": msi, "drivers.install": guest.Failure{Code: "msi", Message: "1603", Detail: "the log"}}, want: "1603 (msi)\nthe log"},
 		"the disc lacks it":    {on: answers{"drivers.verify": badDrivers, "payload.find": guest.PayloadFindResult{Searched: []string{`D:\`}, Offered: []string{"wintemplate/payload/a.msi"}}}, want: "The disc holds wintemplate/payload/a.msi"},
-		"there is no disc":     {on: answers{"drivers.verify": badDrivers, "payload.find": guest.PayloadFindResult{Searched: []string{`D:\`}}}, want: "is the answer disc still in the drive?"},
+		"there is no disc":     {on: answers{"drivers.verify": badDrivers, "payload.find": guest.PayloadFindResult{Searched: []string{`D:\`}}}, want: "virtio-win-gt-x64.msi: no disc of the guest"},
 		"agent still broken":   {on: answers{"drivers.verify": goodDrivers, "agent.verify": badAgent, "payload.find": msi, "agent.install": guest.InstallResult{}}, want: "and still the service QEMU-GA"},
 		"a 32-bit shell":       {on: answers{"facts": guest.FactsResult{Elevated: true}}, want: "32-bit PowerShell"},
 		"no administrator":     {on: answers{"facts": guest.FactsResult{Is64Bit: true}}, want: "LocalAccountTokenFilterPolicy"},
@@ -233,6 +246,39 @@ func TestDrivers(t *testing.T) {
 			_, err := provision(t, w, raw{"drivers": c.block})
 			check(t, w, err, c.want, c.asked, c.never)
 		})
+	}
+}
+
+// TestSingleDrivers: every file of a package is checked in the guest, and one
+// restart serves them all.
+func TestSingleDrivers(t *testing.T) {
+	t.Parallel()
+	for path, c := range map[string]struct{ restarts, beside int }{`D:\drivers\x.inf`: {1, 1}, `D:\tools\x.msi`: {1, 0}} {
+		found := guest.PayloadFindResult{Found: true, Path: path, Beside: []guest.PayloadFile{{Path: `D:\drivers\x.sys`, SHA256: "ab"}}}
+		facts := server2022
+		if strings.HasSuffix(path, ".inf") {
+			facts.Build = 10240
+		}
+		w := newWindows(t, answers{
+			"facts": facts, "drivers.verify": once(badDrivers, goodDrivers), "agent.verify": goodAgent,
+			"payload.find": found, "drivers.install": reboots{guest.InstallResult{ExitCode: 3010}},
+		})
+		if _, err := provision(t, w, raw{"drivers": raw{}}); err != nil {
+			t.Fatal(err)
+		}
+		var restarts int
+		for _, name := range w.asked {
+			if name == "reboot" {
+				restarts++
+			}
+		}
+		var p guest.InstallParameters
+		if err := json.Unmarshal(w.sent["drivers.install"], &p); err != nil {
+			t.Fatal(err)
+		}
+		if restarts != c.restarts || p.Path != path || !slices.Equal(p.Beside, found.Beside[:c.beside]) {
+			t.Errorf("%d restarts, %+v", restarts, p)
+		}
 	}
 }
 

@@ -2,10 +2,23 @@
 function Install-DriverPackage($Package) {
     Confirm-Package -Package $Package
     $log = "$env:SystemRoot\INF\setupapi.dev.log"
-    $code = Invoke-Program -File 'pnputil.exe' -Arguments '/add-driver', "`"$($Package.path)`"", '/install' -TimeoutSeconds ([int]$Package.timeout_seconds)
+    $file = "`"$($Package.path)`""
+    $arguments = '/add-driver', $file, '/install'
+    # pnputil has these words from Windows 10 1607 and Server 2016 on; before, it had letters.
+    $build = [int](Get-RegistryValue -Key 'HKLM:\SOFTWARE\Microsoft\Windows NT\CurrentVersion' -Name 'CurrentBuildNumber' -Default 0)
+    if ($build -lt 14393) { $arguments = '-i', '-a', $file }
+    $code = Invoke-Program -File 'pnputil.exe' -Arguments $arguments -TimeoutSeconds ([int]$Package.timeout_seconds)
     # 259 (no more items): it is in the store, and no device here wants it or each has one as good.
     if ($code -notin 0, 259, 3010, 1641) {
-        Stop-Operation -Code 'pnputil' -Message "pnputil.exe /add-driver ended with $code for $($Package.path); its log is $log in the guest"
+        $number = '0x{0:X8}' -f $code
+        $cause = ''
+        # SPAPI's and WinVerifyTrust's errors about signatures (setupapi.h, winerror.h): nobody is there to be asked.
+        if ($number -match '^0x(E00002(2F|3F|4[0-5B])|800B....)$') {
+            $cause = ': Windows does not trust the signature of the package. Take the drivers of a released virtio-win ISO; the certificate of another signer must be in TrustedPublisher'
+        }
+        $tail = ''
+        if (Test-Path -LiteralPath $log) { $tail = @(Get-Content -LiteralPath $log -Tail 40) -join "`n" }
+        Stop-Operation -Code 'pnputil' -Message "pnputil.exe ended with $code ($number) for $($Package.path)$cause; its log is $log in the guest" -Detail $tail
     }
     @{ exit_code = $code; log = $log; reboot = ($code -in 3010, 1641) }
 }

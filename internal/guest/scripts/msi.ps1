@@ -1,11 +1,13 @@
-# Looks at the file, and trusts the certificates that its drivers are signed with.
+# Looks at the file and at those beside it, and trusts the certificates that its drivers are signed with.
 function Confirm-Package($Package) {
-    if (-not (Test-Path -LiteralPath $Package.path)) {
-        Stop-Operation -Code 'not-found' -Message "$($Package.path) is not there; is the disc still in the drive?"
-    }
-    $hash = Get-Sha256 -Path $Package.path
-    if ($Package.sha256 -ne '' -and $hash -ne $Package.sha256) {
-        Stop-Operation -Code 'digest' -Message "$($Package.path) has SHA-256 $hash, expected $($Package.sha256)"
+    foreach ($file in @($Package) + @($Package.beside)) {
+        if (-not (Test-Path -LiteralPath $file.path)) {
+            Stop-Operation -Code 'not-found' -Message "$($file.path) is not there; is the disc still in the drive?"
+        }
+        $hash = Get-Sha256 -Path $file.path
+        if ($file.sha256 -ne '' -and $hash -ne $file.sha256) {
+            Stop-Operation -Code 'digest' -Message "$($file.path) has SHA-256 $hash, expected $($file.sha256)"
+        }
     }
     foreach ($certificate in @($Package.certificates)) {
         $code = Invoke-Program -File 'certutil.exe' -Arguments '-f', '-addstore', 'TrustedPublisher', "`"$certificate`"" -TimeoutSeconds 120

@@ -16,7 +16,7 @@ if ($Parameters.manifest_sha256 -eq '' -and $Parameters.sha256 -eq '') {
     Stop-Operation -Code 'unpinned' -Message "there is neither a manifest of the disc nor a SHA-256 to know $($patterns -join ', ') by"
 }
 $discs = @(Get-Disc)
-$answer = @{ found = $false; path = ''; name = ''; size = 0; sha256 = ''; searched = $discs; offered = @() }
+$answer = @{ found = $false; path = ''; name = ''; size = 0; sha256 = ''; searched = $discs; beside = @(); offered = @() }
 foreach ($disc in $discs) {
     $want = @{}
     if ($Parameters.manifest_sha256 -ne '') {
@@ -51,6 +51,12 @@ foreach ($disc in $discs) {
         $answer.name = $name
         $answer.size = [long](Get-Item -LiteralPath $path).Length
         $answer.sha256 = $hash
+        $folder = $name.Substring(0, $name.LastIndexOf('/') + 1)
+        foreach ($n in @($want.Keys | Where-Object { $Parameters.manifest_sha256 -ne '' } | Sort-Object)) {
+            if ($n -ne $name -and $n.Substring(0, $n.LastIndexOf('/') + 1) -eq $folder) {
+                $answer.beside += @{ path = $disc + $n.Replace('/', '\'); sha256 = $want[$n] }
+            }
+        }
         break
     }
     if ($answer.found) { break }

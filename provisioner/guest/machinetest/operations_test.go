@@ -63,6 +63,11 @@ func operations(t *testing.T, g *machine) {
 					t.Errorf("%s: %+v", p.Path, r)
 				}
 			}
+			// Again: the adapter has this driver, and stays.
+			before = strings.Count(g.Log(), " address ")
+			if r := detached(t, s, guest.DriversInstall, g.installer(t, s, "netkvm.inf")); r.ExitCode != 259 || strings.Count(g.Log(), " address ") != before {
+				t.Errorf("a second time: %+v; the network adapter came back %d times", r, strings.Count(g.Log(), " address ")-before)
+			}
 		},
 		guest.AgentInstall.Name: func(t *testing.T) {
 			if r := detached(t, s, guest.AgentInstall, g.installer(t, s, "qemu-ga-x86_64.msi")); r.ExitCode != 0 || g.Value(t, services+"QEMU-GA", "Start") != "2" {
@@ -241,7 +246,13 @@ func (g *machine) installer(t *testing.T, s *guest.Session, name string) guest.I
 	if !found.Found {
 		t.Fatalf("%s: %+v", name, found)
 	}
-	return guest.InstallParameters{Path: found.Path, SHA256: found.SHA256, Properties: []string{}, Certificates: []string{}, TimeoutSeconds: 60}
+	p := guest.InstallParameters{Path: found.Path, SHA256: found.SHA256, TimeoutSeconds: 60}
+	if strings.HasSuffix(name, ".inf") {
+		if p.Beside = found.Beside; len(p.Beside) < 2 {
+			t.Fatalf("%s lies there without its .sys and .cat: %+v", found.Path, found)
+		}
+	}
+	return p
 }
 
 // launcher is the text of the launcher, as its command line carries it.

@@ -167,15 +167,16 @@ func (m *Model) cloudbaseVerify(_ context.Context, _ caller, _ guest.None) (gues
 	return r, false, nil
 }
 
-// installPackage is what the installing operations share.
 // confirmPackage is what every installation begins with.
 func (m *Model) confirmPackage(p guest.InstallParameters) error {
-	b, err := m.file(p.Path)
-	if err != nil {
-		return failure("not-found", "%s is not there; is the disc still in the drive?", p.Path)
-	}
-	if sum := digest(b); p.SHA256 != "" && sum != p.SHA256 {
-		return failure("digest", "%s has SHA-256 %s, expected %s", p.Path, sum, p.SHA256)
+	for _, f := range append([]guest.PayloadFile{{Path: p.Path, SHA256: p.SHA256}}, p.Beside...) {
+		b, err := m.file(f.Path)
+		if err != nil {
+			return failure("not-found", "%s is not there; is the disc still in the drive?", f.Path)
+		}
+		if sum := digest(b); f.SHA256 != "" && sum != f.SHA256 {
+			return failure("digest", "%s has SHA-256 %s, expected %s", f.Path, sum, f.SHA256)
+		}
 	}
 	for _, certificate := range p.Certificates {
 		if err := m.trustPublisher(certificate); err != nil {
@@ -185,6 +186,7 @@ func (m *Model) confirmPackage(p guest.InstallParameters) error {
 	return nil
 }
 
+// installPackage is what the installing operations share.
 func (m *Model) installPackage(ctx context.Context, p guest.InstallParameters, name string) (exit int, log string, err error) {
 	if err := m.confirmPackage(p); err != nil {
 		return 0, "", err
@@ -218,7 +220,7 @@ func (m *Model) trustPublisher(file string) error {
 }
 
 func (m *Model) payloadFind(_ context.Context, _ caller, p guest.PayloadFindParameters) (guest.PayloadFindResult, bool, error) {
-	r := guest.PayloadFindResult{Searched: []string{}, Offered: []string{}}
+	r := guest.PayloadFindResult{Searched: []string{}, Offered: []string{}, Beside: []guest.PayloadFile{}}
 	if p.ManifestSHA256 == "" && p.SHA256 == "" {
 		return r, false, failure("unpinned", "there is neither a manifest of the disc nor a SHA-256 to know %s by", strings.Join(p.Patterns, ", "))
 	}
@@ -253,6 +255,11 @@ func (m *Model) payloadFind(_ context.Context, _ caller, p guest.PayloadFindPara
 				return r, false, failure("digest", "%s has SHA-256 %s, the disc's manifest says %s", file, sum, want[name])
 			}
 			r.Found, r.Path, r.Name, r.Size, r.SHA256 = true, file, name, int64(len(b)), sum
+			for _, other := range names {
+				if p.ManifestSHA256 != "" && other != name && path.Dir(other) == path.Dir(name) {
+					r.Beside = append(r.Beside, guest.PayloadFile{Path: letter + `:\` + strings.ReplaceAll(other, "/", `\`), SHA256: want[other]})
+				}
+			}
 			return r, false, nil
 		}
 	}
