@@ -78,6 +78,7 @@ func (w *world) StartWinRM(c tls.Certificate, port int) error {
 	w.open = true
 	return nil
 }
+
 func (w *world) StopWinRM() {
 	w.open = false
 	if w.closing != nil {
