@@ -146,8 +146,12 @@ func stageLine(e beacon.Event) string {
 		title += ": " + e.Text
 	}
 	switch e.State {
-	case beacon.Start, beacon.Info:
+	case beacon.Start:
 		return title
+	case beacon.Info:
+		if e.Text != "" { // else it is for the build alone
+			return title
+		}
 	case beacon.Fail:
 		return "FAILED: " + title
 	case beacon.OK:

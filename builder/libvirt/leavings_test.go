@@ -25,7 +25,7 @@ func TestWhatMayStay(t *testing.T) {
 		"nothing":                  {nil, "", false, false},
 		"a proxy of the build":     {proxy(nil), "", true, false},
 		"a proxy that stays":       {proxy(map[string]any{"keep_in_template": true}), "", false, false},
-		"the recovery partition":   {nil, "guest.recovery.keep", false, true},
+		"the recovery partition":   {nil, beacon.RecoveryKept, false, true},
 		"another operation speaks": {nil, "guest.recovery.remove", false, false},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -11,6 +11,7 @@ import (
 	"github.com/hashicorp/packer-plugin-sdk/multistep"
 	packersdk "github.com/hashicorp/packer-plugin-sdk/packer"
 
+	"github.com/wintemplate/packer-plugin-wintemplate/internal/beacon"
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/diskcheck"
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/handoff"
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/stepkit"
@@ -55,7 +56,7 @@ func (s *stepCheckDisk) Do(ctx context.Context, bag multistep.StateBag) error {
 		BuildProxy:    s.config.Proxy.buildOnly(),
 		// Only the sysprep block knows that it was to be kept, and its
 		// operation says so.
-		KeepRecovery: state.Reached["guest.recovery.keep"],
+		KeepRecovery: state.Reached[beacon.RecoveryKept],
 	}
 	if want.CloudbaseInit {
 		// The seal arms it so; SetupComplete starts it in the clone once a

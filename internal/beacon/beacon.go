@@ -41,6 +41,7 @@ const (
 	BootstrapNetwork = "bootstrap.network"
 	BootstrapWinRM   = "bootstrap.winrm"
 	BootstrapReady   = "bootstrap.ready"
+	RecoveryKept     = "guest.recovery.keep"
 	Seal             = "seal"
 	SealSysprep      = "seal.sysprep"
 )
@@ -54,6 +55,7 @@ var titles = map[string]string{
 	BootstrapNetwork: "First logon: network",
 	BootstrapWinRM:   "First logon: WinRM",
 	BootstrapReady:   "Windows is ready for provisioning",
+	RecoveryKept:     "The recovery partition stays",
 	Seal:             "Seal",
 	SealSysprep:      "Seal: sysprep",
 }

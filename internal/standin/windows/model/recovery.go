@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/wintemplate/packer-plugin-wintemplate/internal/beacon"
+
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/guest"
 )
 
@@ -184,7 +186,7 @@ func (m *Model) recoveryRemove(_ context.Context, _ caller, p guest.RecoveryRemo
 	}
 	behind := all[windows+1:]
 	if p.Keep {
-		m.beacon("guest.recovery.keep", "info", "")
+		m.beacon(beacon.RecoveryKept, beacon.Info, "")
 		for _, other := range behind {
 			if other.recovery() {
 				r.Kept = append(r.Kept, other.summary())
