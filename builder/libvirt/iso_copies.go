@@ -111,10 +111,13 @@ func (s *stepInstallDisc) poolCopy(ctx context.Context, bag multistep.StateBag, 
 	switch {
 	case errors.Is(err, libvirtapi.ErrNotFound):
 		v, mark, err := upload(ctx, bag, s, s.config.LibvirtURI, pool.Name, name, "0644", plan.Files.ISO)
-		if err != nil {
+		if err == nil {
+			return v, "Copied it to " + v.Path + ". " + kept, stepkit.Forget(bag, mark)
+		}
+		if !errors.Is(err, libvirtapi.ErrExists) {
 			return v, "", err
 		}
-		return v, "Copied it to " + v.Path + ". " + kept, stepkit.Forget(bag, mark)
+		// Another build has begun to make it since we looked.
 	case err != nil:
 		return v, "", err
 	case v.Physical == uint64(id.Size) && v.Allocation >= v.Physical:
