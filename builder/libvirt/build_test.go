@@ -198,6 +198,19 @@ func TestKilledBuildIsTakenBackByTheNext(t *testing.T) {
 		t.Errorf("the leftovers are not named:\n%s", b.ui)
 	}
 
+	// The user has removed a part, by the commands that were told.
+	if strings.Contains(b.ui.String(), "Left behind: machine") {
+		t.Errorf("a domain's machine goes with it:\n%s", b.ui)
+	}
+	clear(b.volumes)
+	before := len(b.ui.String())
+	if _, err := b.build(t.Context()); err == nil {
+		t.Fatal("no error")
+	}
+	if s := b.ui.String()[before:]; strings.Contains(s, "volume ws2022") || !strings.Contains(s, "was told to leave domain ws2022, folder ") {
+		t.Errorf("what is left is told as:\n%s", s)
+	}
+
 	// A killed build's journal has no end.
 	journals, _ := filepath.Glob(filepath.Join(b.journal, "*.jsonl"))
 	if len(journals) != 1 {
@@ -588,18 +601,7 @@ func TestFallBackToTCG(t *testing.T) {
 
 func TestUnreadableISOIsCopiedOnceAndKept(t *testing.T) {
 	b := newBench(t, nil)
-	e := b.effects()
-	e.stat = func(path string) (libvirtapi.PathInfo, error) {
-		info, err := libvirtapi.LocalStat(path)
-		info.Mode &^= 0o077 // nobody but its owner
-		info.UID = 1000
-		return info, err
-	}
-	connect := e.connect
-	e.connect = func(ctx context.Context, uri string) (connection, error) {
-		c, err := connect(ctx, uri)
-		return otherUser{c, b.world}, err
-	}
+	e := b.unreadable()
 	copies := func() (n int) {
 		for name := range b.volumes {
 			if strings.HasPrefix(name, "wintemplate-") && strings.HasSuffix(name, ".iso") {
@@ -640,6 +642,60 @@ func TestUnreadableISOIsCopiedOnceAndKept(t *testing.T) {
 	if n := len(b.volumes); n != 1 {
 		t.Errorf("%d volumes are left", n)
 	}
+}
+
+// unreadable are the effects of a host where QEMU's user can't read the ISO.
+func (b *bench) unreadable() effects {
+	e := b.effects()
+	e.stat = func(path string) (libvirtapi.PathInfo, error) {
+		info, err := libvirtapi.LocalStat(path)
+		info.Mode &^= 0o077 // nobody but its owner
+		info.UID = 1000
+		return info, err
+	}
+	connect := e.connect
+	e.connect = func(ctx context.Context, uri string) (connection, error) {
+		c, err := connect(ctx, uri)
+		return otherUser{c, b.world}, err
+	}
+	return e
+}
+
+// TestTwoBuildsCopyOneISO: another build begins to copy the same ISO after this
+// one has looked for a copy.
+func TestTwoBuildsCopyOneISO(t *testing.T) {
+	b := newBench(t, nil)
+	e := b.unreadable()
+	connect := e.connect
+	e.connect = func(ctx context.Context, uri string) (connection, error) {
+		c, err := connect(ctx, uri)
+		return rival{c.(otherUser)}, err
+	}
+	if _, err := b.run(t.Context(), e); err != nil {
+		t.Fatalf("%v\n%s", err, b.ui)
+	}
+	if !strings.Contains(b.ui.String(), "perhaps another build is making it; copied it to /pool/ws2022-") {
+		t.Errorf("not said:\n%s", b.ui)
+	}
+	var left []string
+	for name := range b.volumes {
+		left = append(left, name)
+	}
+	if len(left) != 1 || !copyNames.MatchString(left[0]) {
+		t.Errorf("the other build's copy, and nothing else, must stay: %v", left)
+	}
+}
+
+// rival is a host on which another build is a moment quicker.
+type rival struct{ otherUser }
+
+func (r rival) CreateVolume(ctx context.Context, pool string, spec libvirtapi.VolumeSpec) (libvirtapi.Volume, error) {
+	if copyNames.MatchString(spec.Name) {
+		r.mu.Lock()
+		r.volumes[spec.Name] = &fakeVolume{Volume: libvirtapi.Volume{Pool: pool, Name: spec.Name, Path: "/pool/" + spec.Name}}
+		r.mu.Unlock()
+	}
+	return r.world.CreateVolume(ctx, pool, spec)
 }
 
 func TestOldCopiesOfISOsGo(t *testing.T) {

@@ -146,8 +146,11 @@ func (b *Builder) run(ctx context.Context, ui packersdk.Ui, hook packersdk.Hook,
 	if err != nil {
 		ui.Error(err.Error())
 	}
-	for _, e := range left {
+	for _, e := range byHand(left) {
 		ui.Say(fmt.Sprintf("Left behind: %s; remove it with: %s", e, e.Remedy))
+	}
+	if len(left) > 0 {
+		ui.Say("The next build with -force removes all that is left behind then")
 	}
 	return outcome(bag)
 }

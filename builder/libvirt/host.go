@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/libvirtapi"
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/stepkit"
@@ -112,6 +113,42 @@ func removers(h remover) map[string]stepkit.Remover {
 		kindFolder: removeFolder,
 		kindOutput: removeOutput,
 	}
+}
+
+// remains says whether what an entry names is still there. What can't be asked
+// counts as there.
+func remains(ctx context.Context, h remover, e stepkit.Entry) bool {
+	switch e.Kind {
+	case kindDomain, kindMachine:
+		d, err := h.LookupDomain(ctx, e.Name)
+		return !errors.Is(err, libvirtapi.ErrNotFound) && (err != nil || d.UUID == e.UUID)
+	case kindVolume:
+		_, err := h.LookupVolume(ctx, e.Parent, e.Name)
+		return !errors.Is(err, libvirtapi.ErrNotFound)
+	case kindFolder:
+		_, err := os.Lstat(e.Name)
+		return !errors.Is(err, fs.ErrNotExist)
+	case kindOutput:
+		_, err := os.Lstat(filepath.Join(e.Name, buildMark))
+		return !errors.Is(err, fs.ErrNotExist)
+	}
+	return true
+}
+
+// byHand is what a person has to remove, in the order in which it goes: the
+// latest first, and a domain with its machine at once.
+func byHand(left []stepkit.Entry) []stepkit.Entry {
+	defined := map[string]bool{}
+	for _, e := range left {
+		defined[e.UUID] = defined[e.UUID] || e.Kind == kindDomain
+	}
+	var list []stepkit.Entry
+	for _, e := range slices.Backward(left) {
+		if e.Kind != kindMachine || !defined[e.UUID] {
+			list = append(list, e)
+		}
+	}
+	return list
 }
 
 // buildMark is the file in output_directory that says whose unfinished result

@@ -3,6 +3,7 @@ package libvirt
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/hashicorp/packer-plugin-sdk/multistep"
@@ -85,7 +86,15 @@ func (s *stepConnectHost) clearLeftovers(ctx context.Context, bag multistep.Stat
 		ui.Say("Warning: " + err.Error())
 	}
 	for _, left := range dead {
-		s.clearLeftover(ctx, ui.Say, left, how)
+		gone := func(e stepkit.Entry) bool {
+			return (e.Host == "" || e.Host == s.config.LibvirtURI) && !remains(ctx, s.conn, e)
+		}
+		if err := left.Strike(gone); err != nil {
+			ui.Say("Warning: " + err.Error())
+		}
+		if len(left.Entries) > 0 {
+			s.clearLeftover(ctx, ui.Say, left, how)
+		}
 		if err := left.Close(); err != nil {
 			ui.Say("Warning: " + err.Error())
 		}
@@ -101,8 +110,8 @@ func (s *stepConnectHost) clearLeftover(ctx context.Context, say func(string), l
 		}
 	}
 	if left.Deliberate && !s.config.PackerForce {
-		say(fmt.Sprintf("Build %s of %s was told to leave %d things behind, the first is %s; -force removes them",
-			left.Build, left.Started.Format(time.DateTime), len(left.Entries), left.Entries[0]))
+		say(fmt.Sprintf("Build %s of %s was told to leave %s behind; -force removes it",
+			left.Build, left.Started.Format(time.DateTime), listed(byHand(left.Entries))))
 		return
 	}
 	n := len(left.Entries)
@@ -113,12 +122,20 @@ func (s *stepConnectHost) clearLeftover(ctx context.Context, say func(string), l
 	say(fmt.Sprintf("Removed %d things that the dead build %s of %s had left", n, left.Build, left.Started.Format(time.DateTime)))
 }
 
+func listed(entries []stepkit.Entry) string {
+	var all []string
+	for _, e := range entries {
+		all = append(all, e.String())
+	}
+	return strings.Join(all, ", ")
+}
+
 // tellLeftovers names what dead builds left, for a build that can't even begin:
 // on a full disk it may be this that fills it.
 func tellLeftovers(dir string, say func(string)) {
 	dead, _ := stepkit.Leftovers(dir)
 	for _, left := range dead {
-		for _, e := range left.Entries {
+		for _, e := range byHand(left.Entries) {
 			say(fmt.Sprintf("Build %s of %s has left %s; remove it with: %s", left.Build, left.Started.Format(time.DateTime), e, e.Remedy))
 		}
 		_ = left.Close() // it was only read

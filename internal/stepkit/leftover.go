@@ -138,6 +138,19 @@ func (l *Leftover) apply(n line) error {
 	return nil
 }
 
+// Strike takes what is gone by now out of the list: a person may have removed it
+// as they were told.
+func (l *Leftover) Strike(gone func(Entry) bool) error {
+	var problems []error
+	for _, have := range append([]line(nil), l.journal.live...) {
+		if gone(*have.Entry) {
+			problems = append(problems, l.journal.strike(have.Mark, "gone"))
+		}
+	}
+	l.Entries = l.journal.Live()
+	return errors.Join(problems...)
+}
+
 // Remove removes what is left, newest first, with the remover of each kind. An
 // entry that fails stays in the journal and is named in the error.
 func (l *Leftover) Remove(ctx context.Context, removers map[string]Remover) error {
