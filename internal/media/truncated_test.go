@@ -108,3 +108,34 @@ func TestTruncatedGenisoimage(t *testing.T) {
 		}
 	}
 }
+
+// TestTruncatedFor7Zip asks another reader about the same discs: 7-Zip misses the
+// anchor at the end too, and doesn't mind padding.
+func TestTruncatedFor7Zip(t *testing.T) {
+	tool, err := exec.LookPath("7z")
+	if err != nil {
+		t.Fatal("7z is missing: install the package p7zip-full")
+	}
+	whole, err := os.ReadFile(mediatest.Build(t, mediatest.Spec(mediatest.Server2022Eval())))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		disc  []byte
+		sound bool
+	}{
+		"whole":                   {whole, true},
+		"padded":                  {append(bytes.Clone(whole), make([]byte, 32<<10)...), true},
+		"without the last sector": {whole[:len(whole)-2048], false},
+	} {
+		path := filepath.Join(t.TempDir(), "disc.iso")
+		if err := os.WriteFile(path, c.disc, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		_, ours := media.Open(bytes.NewReader(c.disc), int64(len(c.disc)))
+		out, theirs := exec.Command(tool, "t", "-tudf", path).CombinedOutput()
+		if (ours == nil) != c.sound || (theirs == nil) != c.sound {
+			t.Errorf("%s: %v; 7-Zip: %v\n%s", name, ours, theirs, out)
+		}
+	}
+}
