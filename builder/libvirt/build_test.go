@@ -359,7 +359,10 @@ func TestGuestThatFails(t *testing.T) {
 		"a provisioner behind the seal": {
 			set: func(b *bench) {
 				b.stays = true
-				b.said["provision"] = []string{line(beacon.Seal, beacon.Start, ""), line(beacon.SealSysprep, beacon.Start, "")}
+				b.said["provision"] = []string{
+					line(beacon.Seal, beacon.Start, ""), line(beacon.SealSysprep, beacon.Start, ""),
+					line(beacon.SealSysprep, beacon.Info, "it is run as packer now"),
+				}
 				b.provisioner = func(ctx context.Context) error {
 					for b.post() == nil {
 						time.Sleep(time.Millisecond) // until the beacon was heard

@@ -127,7 +127,8 @@ func (g *guestLog) heard(e beacon.Event) {
 func seals(before bool, e beacon.Event) bool {
 	switch e.Stage {
 	case beacon.SealSysprep:
-		return e.State == beacon.Start || e.State == beacon.OK
+		// Info says that it is run once more, as the build's account.
+		return e.State != beacon.Fail
 	case beacon.Seal:
 		return e.State == beacon.OK
 	}
