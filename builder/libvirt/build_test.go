@@ -364,7 +364,7 @@ func TestGuestThatFails(t *testing.T) {
 					line(beacon.SealSysprep, beacon.Info, "it is run as packer now"),
 				}
 				b.provisioner = func(ctx context.Context) error {
-					for b.post() == nil {
+					for i := 0; i < 10000 && b.post() == nil; i++ {
 						time.Sleep(time.Millisecond) // until the beacon was heard
 					}
 					<-ctx.Done() // as Packer's own, which try again
