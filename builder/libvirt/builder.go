@@ -78,7 +78,7 @@ func (b *Builder) steps(journalDir string, e effects) []multistep.Step {
 		&stepTempDir{},
 		&stepOpenMedia{config: c, discs: e.discs},
 		&stepConnectHost{config: c, journalDir: journalDir, connect: e.connect},
-		&stepPreflight{config: c, space: e.space},
+		&stepPreflight{config: c, space: e.space, locks: journalDir},
 		&stepChooseAccelerator{config: c},
 	)
 	// The inputs, verified, and the plan made of them.

@@ -29,6 +29,9 @@ var _ surveyor = (*libvirtapi.Conn)(nil)
 type stepPreflight struct {
 	config *Config
 	space  func(path string) (uint64, error)
+	locks  string // the folder of the locks on output directories
+
+	release func() error
 }
 
 func (s *stepPreflight) Title() string { return "Checking the host" }
@@ -54,6 +57,7 @@ func (s *stepPreflight) Do(ctx context.Context, bag multistep.StateBag) error {
 	}
 
 	problems := []error{
+		s.claimOutput(),
 		s.checkName(ctx, host),
 		s.checkNetwork(ctx, host, ui.Say),
 		checkOutput(s.config.OutputDir, s.config.VMName, s.config.PackerForce),
@@ -68,6 +72,21 @@ func (s *stepPreflight) Do(ctx context.Context, bag multistep.StateBag) error {
 		}
 	}
 	return errors.Join(problems...)
+}
+
+// Undo lets other builds have the output directory.
+func (s *stepPreflight) Undo(context.Context, multistep.StateBag) error {
+	if s.release == nil {
+		return nil
+	}
+	err := s.release()
+	s.release = nil
+	return err
+}
+
+func (s *stepPreflight) claimOutput() (err error) {
+	s.release, err = claimOutput(s.locks, s.config.OutputDir)
+	return err
 }
 
 func (s *stepPreflight) checkName(ctx context.Context, host surveyor) error {
