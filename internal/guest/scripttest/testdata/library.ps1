@@ -1,6 +1,8 @@
 # Windows as the operations see it, as state that a scenario sets and a test reads back.
 # Functions of the prelude that reach .NET's Windows-only parts are replaced by alias: an alias wins over the script's own function.
 
+# The engine removes keys by the provider's own path alone. On Windows that is the machine's registry, and the drive the test's.
+$global:Hklm = if (Test-Path -Path Variable:TestKey) { 'HKLM:' } else { 'Registry::HKEY_LOCAL_MACHINE' }
 $global:BootId = 'boot-1'
 $global:Identity = @{ Elevated = $true; System = $true; Is64Bit = $true }
 $global:Cim = @{}          # class -> objects
@@ -174,7 +176,7 @@ New-Stub Remove-NetFirewallRule { $global:Rules = @() }
 New-Stub Remove-WSManInstance {
     if ($global:WSManFails) { throw 'WinRM firewall exception will not work since one of the network connection types on this machine is set to Public. 2150859113' }
     $global:Listeners = @()
-    Remove-Item -LiteralPath 'HKLM:\SOFTWARE\Microsoft\Windows\CurrentVersion\WSMAN\Listener\*+HTTPS' -Recurse -Force -ErrorAction SilentlyContinue
+    Remove-Item -LiteralPath "$global:Hklm\SOFTWARE\Microsoft\Windows\CurrentVersion\WSMAN\Listener\*+HTTPS" -Recurse -Force -ErrorAction SilentlyContinue
 }
 New-Stub Get-NetConnectionProfile { $global:Profiles | ForEach-Object { [pscustomobject]@{ NetworkCategory = $_ } } }
 New-Stub Set-NetConnectionProfile { $global:Profiles = @('Private') }
