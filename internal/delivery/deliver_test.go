@@ -3,9 +3,11 @@ package delivery
 import (
 	"bytes"
 	"context"
+	"encoding/hex"
 	"errors"
 	"io"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -155,6 +157,27 @@ func TestServerGivesOnlyWhatIsOffered(t *testing.T) {
 	withdraw()
 	if code, _ := get(address); code != 404 {
 		t.Errorf("after it was taken back: %d", code)
+	}
+}
+
+// TestAddressesCannotBeGuessed: each offer has 24 bytes of its own in its
+// path, also the second one of the same file.
+func TestAddressesCannotBeGuessed(t *testing.T) {
+	s := serve(t, "127.0.0.1")
+	f, _ := payload(t, 10)
+	seen := map[string]bool{}
+	for range 8 {
+		address, _, withdraw := s.offer(f.Name, f.Size, f.open, nil)
+		defer withdraw()
+		u, err := url.Parse(address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		token, _, _ := strings.Cut(strings.TrimPrefix(u.Path, "/"), "/")
+		if b, err := hex.DecodeString(token); err != nil || len(b) != 24 || seen[token] {
+			t.Errorf("%s: %v", address, err)
+		}
+		seen[token] = true
 	}
 }
 
