@@ -12,6 +12,8 @@
 //   - every stream (console, upload, download, screenshot) and every
 //     subscription to events has a connection of its own, and closing that
 //     connection is how it is cancelled;
+//   - a stream's data that the daemon sends before the reply to its call is
+//     put behind it, where go-libvirt would stand still for ever;
 //   - what libvirt answers is told apart by error values (errors.Is with
 //     ErrNotFound, ErrExists, ErrPermission …), never by its texts.
 //

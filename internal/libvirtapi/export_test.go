@@ -2,6 +2,7 @@ package libvirtapi
 
 import (
 	"context"
+	"io"
 	"time"
 
 	golibvirt "github.com/digitalocean/go-libvirt"
@@ -54,3 +55,6 @@ func (p PacketWatch) Feed(b []byte) { p.w.feed(b) }
 
 // Failed is where a stream's error comes.
 func (p PacketWatch) Failed() <-chan golibvirt.Error { return p.w.failed }
+
+// NewReplyFirst puts replies before their streams.
+func NewReplyFirst(r io.Reader) io.Reader { return newReplyFirst(r) }

@@ -1,8 +1,10 @@
 package libvirtapi
 
 import (
+	"bufio"
 	"context"
 	"errors"
+	"io"
 	"net"
 	"sync"
 	"time"
@@ -32,7 +34,7 @@ func openLink(ctx context.Context, d dialer, uri string, limit time.Duration) (*
 	if err != nil {
 		return nil, err
 	}
-	w := &wire{Conn: conn, gone: make(chan struct{}), opened: make(chan struct{}), packets: newPacketWatch()}
+	w := &wire{Conn: conn, in: newReplyFirst(bufio.NewReaderSize(conn, 64<<10)), gone: make(chan struct{}), opened: make(chan struct{}), packets: newPacketWatch()}
 	l := &link{rpc: golibvirt.NewWithDialer(dialed{w}), wire: w}
 	done := make(chan error, 1)
 	go func() {
@@ -100,6 +102,7 @@ func (d dialed) Dial() (net.Conn, error) { return d.conn, nil }
 // can be missed while it connects), and it can tell when a call was answered (see onReply).
 type wire struct {
 	net.Conn
+	in      io.Reader // Conn's bytes, each reply before its stream
 	gone    chan struct{}
 	opened  chan struct{} // closed when go-libvirt has connected, or failed to
 	once    sync.Once
@@ -107,7 +110,7 @@ type wire struct {
 }
 
 func (w *wire) Read(p []byte) (int, error) {
-	n, err := w.Conn.Read(p)
+	n, err := w.in.Read(p)
 	if n > 0 {
 		w.packets.feed(p[:n])
 	}

@@ -1,6 +1,8 @@
 package libvirttest
 
 import (
+	"encoding/binary"
+	"io"
 	"net"
 	"os"
 	"path/filepath"
@@ -22,6 +24,7 @@ type Proxy struct {
 	conns    []net.Conn
 	stalled  chan struct{} // closed while bytes flow
 	refusing bool
+	hasty    bool
 	accepted int
 }
 
@@ -70,6 +73,10 @@ func (p *Proxy) serve() {
 		p.conns = append(p.conns, client, daemon)
 		p.mu.Unlock()
 		go p.copy(daemon, client)
+		if p.isHasty() {
+			go copyHastily(client, daemon)
+			continue
+		}
 		go p.copy(client, daemon)
 	}
 }
@@ -138,6 +145,57 @@ func (p *Proxy) Flow() {
 	case <-p.stalled:
 	default:
 		close(p.stalled)
+	}
+}
+
+// Haste puts the first data of every stream before the reply to its call, on new connections, as the daemon of a busy
+// host does.
+func (p *Proxy) Haste() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.hasty = true
+}
+
+func (p *Proxy) isHasty() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.hasty
+}
+
+// Of https://libvirt.org/kbase/internals/rpc.html and the remote protocol.
+const (
+	typeReply          = 1
+	typeStream         = 3
+	procScreenshot     = 211 // REMOTE_PROC_DOMAIN_SCREENSHOT
+	procVolumeDownload = 209 // REMOTE_PROC_STORAGE_VOL_DOWNLOAD
+)
+
+// copyHastily keeps each good reply that opens a stream until a packet of the stream has gone by.
+func copyHastily(dst, src net.Conn) {
+	defer dst.Close()
+	defer src.Close()
+	var reply []byte
+	for {
+		packet := make([]byte, 28)
+		if _, err := io.ReadFull(src, packet); err != nil {
+			return
+		}
+		word := func(i int) uint32 { return binary.BigEndian.Uint32(packet[4*i:]) }
+		packet = append(packet, make([]byte, word(0)-28)...)
+		if _, err := io.ReadFull(src, packet[28:]); err != nil {
+			return
+		}
+		proc, kind, status := word(3), word(4), word(6)
+		if kind == typeReply && status == 0 && (proc == procScreenshot || proc == procVolumeDownload) {
+			reply = packet
+			continue
+		}
+		if kind == typeStream {
+			packet, reply = append(packet, reply...), nil
+		}
+		if _, err := dst.Write(packet); err != nil {
+			return
+		}
 	}
 }
 
