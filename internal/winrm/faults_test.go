@@ -119,6 +119,18 @@ func TestOneSilenceIsForgiven(t *testing.T) {
 	}
 }
 
+// The network was away while the answer with the command's end was on its way.
+func TestAnEndThatIsLostInASilence(t *testing.T) {
+	g := winrmtest.Start(t, standin.Config{})
+	c := winrm.New(endpoint(g), winrm.WithLimits(quick))
+	g.Commit(standin.Mischief{Operation: "Receive", Do: standin.FreezeAfter, Times: 1})
+	_, err := c.Run(t.Context(), "echo here", nil, nil, nil)
+	var s *winrm.SilenceError
+	if !errors.As(err, &s) || !winrm.IsTransient(err) || !strings.Contains(err.Error(), "knows the command no more") {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestAServiceThatAnswersNothingYetAtOnceIsNotAskedWithoutPause(t *testing.T) {
 	g := winrmtest.Start(t, standin.Config{})
 	c := winrm.New(endpoint(g), winrm.WithLimits(quick))

@@ -91,6 +91,12 @@ func isPipeClosed(err error) bool {
 	return errors.As(err, &f) && (f.Code == 2147942632 || f.Code == 2147942509) // ERROR_NO_DATA, ERROR_BROKEN_PIPE
 }
 
+// isForgotten says that the command's end was told already: ERROR_INVALID_PARAMETER.
+func isForgotten(err error) bool {
+	var f *Fault
+	return errors.As(err, &f) && f.Code == 2147942487
+}
+
 func isOperationTimeout(err error) bool { return errors.Is(err, ErrOperationTimeout) }
 
 func isSilence(err error) bool {

@@ -72,6 +72,7 @@ func (s *shell) start(ctx context.Context, line string, stdin bool) error {
 // receive copies output until the command's end and returns its exit code.
 func (s *shell) receive(ctx context.Context, stdout, stderr io.Writer) (int, error) {
 	silences := 0
+	var silent error // the last one
 	for {
 		began := time.Now()
 		body, err := s.client.post(ctx, receiveMessage(s.id, s.command))
@@ -85,10 +86,14 @@ func (s *shell) receive(ctx context.Context, stdout, stderr io.Writer) (int, err
 			}
 			continue
 		case isSilence(err):
+			silent = err
 			if silences++; silences < s.client.settings.limits.Silences {
 				continue
 			}
 			return -1, err
+		case silent != nil && isForgotten(err):
+			// The answer that never came held the command's end, as when the network was away for a while.
+			return -1, fmt.Errorf("%w; asked again, it knows the command no more: %w", silent, err)
 		default:
 			return -1, err
 		}

@@ -36,6 +36,7 @@ const (
 	Garbage                      // 200, and a body that is no SOAP
 	Unavailable                  // HTTP 503, as http.sys answers while the service behind it is not there
 	Truncated                    // the operation happens; half its answer, then the connection ends
+	FreezeAfter                  // the operation happens, its answer never comes, the connection stays open
 )
 
 type mischiefs struct {
@@ -125,6 +126,11 @@ func (ms *mischiefs) before(s *Server, w http.ResponseWriter, r *http.Request, o
 			after = func(w http.ResponseWriter, _ *message, _ *reply) bool {
 				hangUp(w, true)
 				return true
+			}
+		case FreezeAfter:
+			after = func(http.ResponseWriter, *message, *reply) bool {
+				sleep(r.Context(), s.ctx, 24*time.Hour)
+				panic(http.ErrAbortHandler)
 			}
 		case Truncated:
 			after = func(w http.ResponseWriter, m *message, rep *reply) bool {
