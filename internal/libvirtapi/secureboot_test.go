@@ -30,7 +30,7 @@ func TestTPMAndSecureBoot(t *testing.T) {
 	shim := filepath.Join(unpacked(t, "shim-signed"), "usr/lib/shim/shimx64.efi.signed")
 	grub := filepath.Join(unpacked(t, "grub-efi-amd64-signed"), "usr/lib/grub/x86_64-efi-signed/grubx64.efi.signed")
 	config := filepath.Join(t.TempDir(), "grub.cfg")
-	if err := os.WriteFile(config, []byte("linux /vmlinuz console=ttyS1 quiet panic=-1\ninitrd /initrd\nboot\n"), 0o600); err != nil {
+	if err := os.WriteFile(config, []byte("linux /vmlinuz console=ttyS1 no_timer_check quiet panic=-1\ninitrd /initrd\nboot\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 

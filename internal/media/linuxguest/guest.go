@@ -60,7 +60,7 @@ func Run(t testing.TB, script string, disks ...Disk) string {
 	serial := filepath.Join(dir, "serial")
 	args := []string{
 		"-machine", "q35,accel=tcg", "-cpu", "max", "-m", "384", "-display", "none", "-no-reboot", "-nic", "none",
-		"-kernel", kernel, "-initrd", initrd, "-append", "console=ttyS1 quiet panic=-1", "-serial", "file:" + serial,
+		"-kernel", kernel, "-initrd", initrd, "-append", "console=ttyS1 no_timer_check quiet panic=-1", "-serial", "file:" + serial,
 	}
 	for _, d := range disks {
 		readonly := "on"
