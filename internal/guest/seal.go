@@ -39,10 +39,12 @@ type SealParameters struct {
 	// CertificateSHA256 is the digest of the build's certificate, deleted
 	// with its key; empty: no certificate of ours.
 	CertificateSHA256 string `json:"certificate_sha256"`
-	// Account is the build's account, a local administrator. Sysprep runs as it
-	// where it refuses LocalSystem. It is removed with its profile unless it is
-	// the built-in administrator (RID 500). Empty: there is none of ours.
+	// Account is the build's account. It is removed with its profile unless it
+	// is the built-in administrator (RID 500). Empty: there is none of ours.
 	Account string `json:"account"`
+	// SysprepAccount is a local administrator, by whom sysprep is run where it
+	// refuses LocalSystem. Empty: nobody is known.
+	SysprepAccount string `json:"sysprep_account"`
 	// WinRM is true when the bootstrap of this plugin opened it, so that the
 	// seal closes it. False leaves the service as it is.
 	WinRM bool `json:"winrm"`
@@ -75,7 +77,7 @@ const (
 	SealStageRevert  = "revert"  // policies, autologon, answer files
 	SealStageSysprep = "sysprep" // sysprep.exe /generalize /oobe /quit
 	// SealStageAccount is entered where sysprep refuses LocalSystem: it runs as
-	// SealParameters.Account, in a task of its own.
+	// SealParameters.SysprepAccount, in a task of its own.
 	SealStageAccount = "sysprep-as-account"
 	SealStageSealed  = "sealed" // ImageState is right; waits for TaskRelease
 	SealStageClose   = "close"  // WinRM, certificate, account, folder; then power off

@@ -74,7 +74,7 @@ $global:Exit['sysprep.exe'] = 1
 
 func sealParameters() guest.SealParameters {
 	return guest.SealParameters{
-		Unattend: "<unattend>한글</unattend>", CertificateSHA256: "aa11", Account: "builder", WinRM: true, CloudbaseInit: true,
+		Unattend: "<unattend>한글</unattend>", CertificateSHA256: "aa11", Account: "builder", SysprepAccount: "builder", WinRM: true, CloudbaseInit: true,
 		SetupComplete: "rem wintemplate-setupcomplete\r\n", SetupCompleteScript: "# start", Folder: `C:\ProgramData\wintemplate`,
 		SysprepTimeoutSeconds: 600, ReleaseTimeoutSeconds: 5,
 		Reverts: []guest.Revert{

@@ -470,7 +470,7 @@ func TestSysprep(t *testing.T) {
 
 		var p guest.SealParameters
 		_ = json.Unmarshal(w.sent["seal"], &p)
-		if !p.WinRM || p.Client || p.Account != "Administrator" || !p.CloudbaseInit || p.CertificateSHA256 != hex.EncodeToString(w.Pin[:]) || p.Folder == "" {
+		if !p.WinRM || p.Client || p.Account != "Administrator" || p.SysprepAccount != "Administrator" || !p.CloudbaseInit || p.CertificateSHA256 != hex.EncodeToString(w.Pin[:]) || p.Folder == "" {
 			t.Errorf("%+v", p)
 		}
 		if !strings.Contains(p.Unattend, "Korea Standard Time") || !strings.Contains(p.Unattend, "ko-KR") || !strings.Contains(p.Unattend, "cloudbase-init-unattend.conf") {
@@ -551,6 +551,18 @@ func TestSysprep(t *testing.T) {
 			}
 			_ = os.Remove(string(mark))
 		})
+	}
+}
+
+// In another builder's guest nothing of that builder's is removed; its logon
+// can run sysprep.
+func TestSysprepOfAnotherBuildersGuest(t *testing.T) {
+	t.Parallel()
+	for user, account := range map[string]string{"Administrator": "Administrator", `.\packer`: "packer", `WIN-1\packer`: "packer"} {
+		p := (&Sysprep{}).parameters(&run{seat: seat{User: user}}, guest.CloudbaseVerifyResult{}, nil)
+		if p.SysprepAccount != account || p.Account != "" || p.WinRM || p.CertificateSHA256 != "" {
+			t.Errorf("%s: %+v", user, p)
+		}
 	}
 }
 

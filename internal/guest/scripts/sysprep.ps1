@@ -120,7 +120,7 @@ function Invoke-SysprepOnce([string]$Account, [string[]]$Arguments) {
 # As LocalSystem, and where sysprep refuses that, as the account: reports conflict (MicrosoftDocs/azure-docs#104932).
 function Invoke-Sysprep([string]$Answers) {
     $arguments = '/generalize', '/oobe', '/quit', '/quiet', "/unattend:$Answers"
-    $account = [string]$Parameters.account
+    $account = [string]$Parameters.sysprep_account
     # For the tries that may follow: a refusal can take a minute. The folder goes in the end.
     $mark = "$($Parameters.folder)\sysprep-as-account"
     if (-not (Test-Path -LiteralPath $mark)) {

@@ -22,18 +22,18 @@ func (m *Model) runSysprep(ctx context.Context, c caller, p guest.SealParameters
 			return m.sysprepEnd()
 		}
 		const refusal = "it ended with 0x0 and has begun nothing"
-		if p.Account == "" {
+		if p.SysprepAccount == "" {
 			return failure(guest.SealNotStarted, "sysprep.exe may refuse LocalSystem: %s", refusal)
 		}
 		if err := m.disk.write(markFile, []byte(refusal)); err != nil {
 			return err
 		}
-		m.beacon(beacon.SealSysprep, beacon.Info, "run as LocalSystem, "+refusal+"; it is run as "+p.Account+" now")
+		m.beacon(beacon.SealSysprep, beacon.Info, "run as LocalSystem, "+refusal+"; it is run as "+p.SysprepAccount+" now")
 	}
 	m.enter(c, guest.SealStageAccount)
 	m.removeSysprepLogs()
 	id := path.Base(strings.ReplaceAll(c.task, `\`, "/")) + "-sysprep"
-	if err := m.startAs(id, p.Account, func() { m.sysprep(answers, false) }); err != nil {
+	if err := m.startAs(id, p.SysprepAccount, func() { m.sysprep(answers, false) }); err != nil {
 		return err
 	}
 	defer m.unregisterTask(id)
@@ -41,7 +41,7 @@ func (m *Model) runSysprep(ctx context.Context, c caller, p guest.SealParameters
 		return failure(guest.SealTimeout, "sysprep.exe did not end within %d seconds", p.SysprepTimeoutSeconds)
 	}
 	if !m.disk.exists(sysprepAct) {
-		return failure(guest.SealNotStarted, "sysprep.exe runs neither as LocalSystem nor as %s: it has begun nothing", p.Account)
+		return failure(guest.SealNotStarted, "sysprep.exe runs neither as LocalSystem nor as %s: it has begun nothing", p.SysprepAccount)
 	}
 	return m.sysprepEnd()
 }

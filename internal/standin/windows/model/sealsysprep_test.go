@@ -22,7 +22,7 @@ func refusing(t *testing.T) (*world, guest.SealParameters) {
 		t.Fatal(err)
 	}
 	p := w.sealParameters()
-	p.Account = "packer"
+	p.Account, p.SysprepAccount = "packer", "packer"
 	return w, p
 }
 
@@ -61,7 +61,7 @@ func TestSealAsTheAccount(t *testing.T) {
 func TestSealAsNoAccount(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]func(*world, *guest.SealParameters){
-		"there is none":            func(_ *world, p *guest.SealParameters) { p.Account = "" },
+		"there is none":            func(_ *world, p *guest.SealParameters) { p.SysprepAccount = "" },
 		"it is disabled":           func(w *world, p *guest.SealParameters) { w.account("packer").SetDWord("", "Flags", accountDisabled) },
 		"it is no administrator's": func(w *world, p *guest.SealParameters) { w.account("packer").SetDWord("", "Administrator", 0) },
 	} {

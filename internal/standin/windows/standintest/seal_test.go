@@ -31,7 +31,7 @@ func seal(ctx context.Context, t *testing.T, vm *VM, d *AnswerDisc, change ...fu
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.Unattend, p.CertificateSHA256, p.Account, p.WinRM = string(unattend), hex.EncodeToString(d.Pin[:]), d.User, true
+	p.Unattend, p.CertificateSHA256, p.Account, p.SysprepAccount, p.WinRM = string(unattend), hex.EncodeToString(d.Pin[:]), d.User, d.User, true
 	p.Folder, p.SysprepTimeoutSeconds, p.ReleaseTimeoutSeconds = answerfile.GuestFolder, 60, 10
 	for _, s := range answerfile.BuildSettings() {
 		if !s.Applies(d.Answers.Product.Server) {
