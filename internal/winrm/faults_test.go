@@ -131,6 +131,27 @@ func TestAnEndThatIsLostInASilence(t *testing.T) {
 	}
 }
 
+// A fault like it that comes after the guest has answered again is one of its own.
+func TestAFaultLongAfterASilence(t *testing.T) {
+	for name, between := range map[string]standin.Mischief{
+		"output":      {},
+		"nothing yet": {Operation: "Receive", Do: standin.FaultCode, Code: winrm.CodeOperationTimeout, After: 1, Times: 1},
+	} {
+		g := winrmtest.Start(t, standin.Config{})
+		c := winrm.New(endpoint(g), winrm.WithLimits(quick))
+		g.Commit(standin.Mischief{Operation: "Receive", Do: standin.Freeze, Times: 1})
+		if between.Times > 0 {
+			g.Commit(between)
+		}
+		g.Commit(standin.Mischief{Operation: "Receive", Do: standin.FaultCode, Code: 2147942487, After: 2, Times: 1})
+		_, err := c.Run(t.Context(), "spew 3000000", nil, io.Discard, nil)
+		var s *winrm.SilenceError
+		if err == nil || errors.As(err, &s) || winrm.IsTransient(err) {
+			t.Errorf("%s: got %v", name, err)
+		}
+	}
+}
+
 func TestAServiceThatAnswersNothingYetAtOnceIsNotAskedWithoutPause(t *testing.T) {
 	g := winrmtest.Start(t, standin.Config{})
 	c := winrm.New(endpoint(g), winrm.WithLimits(quick))

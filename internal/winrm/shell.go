@@ -72,15 +72,15 @@ func (s *shell) start(ctx context.Context, line string, stdin bool) error {
 // receive copies output until the command's end and returns its exit code.
 func (s *shell) receive(ctx context.Context, stdout, stderr io.Writer) (int, error) {
 	silences := 0
-	var silent error // the last one
+	var silent error // the last one, unless an answer has come since
 	for {
 		began := time.Now()
 		body, err := s.client.post(ctx, receiveMessage(s.id, s.command))
 		switch {
 		case err == nil:
-			silences = 0
+			silences, silent = 0, nil
 		case isOperationTimeout(err):
-			silences = 0
+			silences, silent = 0, nil
 			if err := pace(ctx, began); err != nil {
 				return -1, err
 			}
