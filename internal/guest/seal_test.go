@@ -234,21 +234,30 @@ New-Stub Start-Process { & $global:OnStart; $p = [pscustomobject]@{ Handle = 1 }
 			set:  `New-Stub Start-Process { $p = [pscustomobject]@{ Handle = 1 }; $p | Add-Member -MemberType ScriptMethod -Name WaitForExit -Value { $false }; $p | Add-Member -MemberType ScriptMethod -Name Kill -Value { }; $p }`,
 			code: guest.SealNotStarted, says: "60 seconds", beacon: "seal fail",
 		},
+		"sysprep says why": {
+			set: `$global:OnRun['sysprep.exe'] = {
+    Set-File 'C:\Windows\System32\Sysprep\Panther\setupact.log' "Beginning of a new sysprep run` + "`n" + `what it did"
+    Set-File 'C:\Windows\System32\Sysprep\Panther\setuperr.log' "Error SYSPRP ValidatePrivileges: $global:RunsAs"
+}
+$env:COMPUTERNAME = 'PC'
+$global:Exit['sysprep.exe'] = -2147024891`, retry: true, code: guest.SealNotStarted,
+			says: "LocalSystem (it ended with 0x80070005 and has begun nothing: Error SYSPRP ValidatePrivileges: ) nor as builder (it ended with 0x80070005 and has begun nothing: Error SYSPRP ValidatePrivileges: PC\\builder)\nBeginning of a new sysprep run\nwhat it did", beacon: "seal fail",
+		},
 		"a Store package, as the account": {
 			set: bad(complete, "SYSPRP Package A_1 was installed for a user, but not provisioned") + refusing, retry: true, code: guest.SealAppX, says: "package: A_1", beacon: "seal info",
 		},
 		"half-way, as the account": {set: bad(undeployable, "dwRet = 0x5") + refusing, retry: true, code: guest.SealUndeployable, says: "spoiled", beacon: "seal fail"},
 		"the account may not log on": {
-			set: good + refusing + `$global:LaunchResult = 2147943785`, retry: true, code: guest.SealNotStarted, says: "it ended with 0x80070569 and has begun nothing", beacon: "seal fail",
+			set: good + refusing + `$global:LaunchResult = 2147943785`, retry: true, code: guest.SealNotStarted, says: `nor as builder (it ended with 0x80070569 and has begun nothing, since the account may not "Log on as a batch job"`, beacon: "seal fail",
 		},
 		"the account is not known": {
-			set: good + refusing + `New-Stub Register-ScheduledTask { throw 'No mapping between account names and security IDs was done.' }`, retry: true, code: "script", says: "No mapping", beacon: "seal fail",
+			set: good + refusing + `New-Stub Register-ScheduledTask { throw 'No mapping between account names and security IDs was done.' }`, retry: true, code: guest.SealNotStarted, says: `refuses LocalSystem, and no task can be made for PC\builder to run it: No mapping`, beacon: "seal fail",
 		},
 		"sysprep hangs before its start, as the account": {
-			set: `$global:NeverEnds = $true`, retry: true, code: guest.SealNotStarted, says: "nor as builder (it has begun nothing within 60 seconds)", beacon: "seal fail",
+			set: `$global:NeverEnds = $true; $global:OnRun['sysprep.exe'] = { if ($global:RunsAs -ne '') { $global:Processes = @('sysprep') } }`, retry: true, code: guest.SealNotStarted, says: "nor as builder (it has begun nothing within 60 seconds)", beacon: "seal fail",
 		},
 		"sysprep never ends, as the account": {
-			set:  `$global:NeverEnds = $true; $global:OnRun['sysprep.exe'] = { Set-File 'C:\Windows\System32\Sysprep\Panther\setupact.log' 'Beginning of a new sysprep run' }` + refusing,
+			set:  `$global:NeverEnds = $true; $global:OnRun['sysprep.exe'] = { $global:Processes = @('sysprep'); Set-File 'C:\Windows\System32\Sysprep\Panther\setupact.log' 'Beginning of a new sysprep run' }` + refusing,
 			code: guest.SealTimeout, says: "600 seconds", beacon: "seal fail",
 		},
 		"another sysprep runs":    {set: good + `$global:Processes = @('sysprep')`, code: "sysprep-running", says: "another", beacon: "seal fail"},
@@ -277,7 +286,10 @@ New-Stub Start-Process { & $global:OnStart; $p = [pscustomobject]@{ Handle = 1 }
 			if c := m.Calls(t, "Register-ScheduledTask", "Unregister-ScheduledTask"); len(c)%2 != 0 && name != "the account is not known" {
 				t.Errorf("sysprep's task is left: %v", c)
 			}
-			if strings.HasSuffix(name, "ends, as the account") && len(m.Calls(t, "Stop-ScheduledTask")) != 1 {
+			if strings.Contains(c.set, "$global:NeverEnds") && len(m.Calls(t, "Stop-ScheduledTask")) != 1 {
+				t.Error("sysprep's task was left running")
+			}
+			if strings.Contains(c.set, "$global:NeverEnds") && len(m.Calls(t, "Stop-Process")) != 1 {
 				t.Error("sysprep was left running")
 			}
 			if len(m.Calls(t, "shutdown.exe")) > 0 {
@@ -333,7 +345,7 @@ New-Stub Start-Process { if ($FilePath -notlike '*sysprep.exe') { $p = [pscustom
 		beacons []string
 	}{
 		"begins nothing": {refusing, 1, []string{"seal.sysprep info run as LocalSystem, it ended with 0x0 and has begun nothing; it is run as builder now"}},
-		"says so":        {refusal, 1, []string{"seal.sysprep info run as LocalSystem, it ended with 0x0 and has begun nothing; it is run as builder now"}},
+		"says so":        {refusal, 1, []string{"seal.sysprep info run as LocalSystem, it ended with 0x0 and has begun nothing: Error SYSPRP ValidatePrivileges: x; it is run as builder now"}},
 		"hangs":          {refusing + hangs, 0, []string{"killed", "seal.sysprep info run as LocalSystem, it has begun nothing within 60 seconds; it is run as builder now"}},
 		"did so before":  {refusing + `Set-File 'C:\ProgramData\wintemplate\sysprep-as-account' 'x'`, 0, nil},
 	} {
@@ -372,6 +384,34 @@ New-Stub Remove-LocalUser { Add-Record $env:WT_BEACONS "removed $Name, stage $(G
 				t.Errorf("%v", task)
 			}
 		})
+	}
+}
+
+// TestSealLeavesGeneralizeAlone: once the image is half-way, sysprep is not ended
+// for what its log lacks.
+func TestSealLeavesGeneralizeAlone(t *testing.T) {
+	t.Parallel()
+	m := scripttest.New(t).Set(aBuild + `
+$global:Looks = 0
+New-Stub Start-Process {
+    $p = [pscustomobject]@{ Handle = 1; ExitCode = 0 }
+    if ($FilePath -notlike '*sysprep.exe') { $p | Add-Member -MemberType ScriptMethod -Name WaitForExit -Value { $true }; return $p }
+    Set-File 'C:\Windows\System32\Sysprep\Panther\setuperr.log' 'Error SYSPRP ValidatePrivileges: x'
+    $p | Add-Member -MemberType ScriptMethod -Name Kill -Value { Add-Record $env:WT_BEACONS 'killed' }
+    $p | Add-Member -MemberType ScriptMethod -Name WaitForExit -Value {
+        $state = 'IMAGE_STATE_UNDEPLOYABLE'
+        if (++$global:Looks -ge 40) { $state = 'IMAGE_STATE_GENERALIZE_RESEAL_TO_OOBE' }
+        Set-Reg 'HKLM:\SOFTWARE\Microsoft\Windows\CurrentVersion\Setup\State' ImageState $state
+        $global:Looks -ge 40
+    }
+    $p
+}`)
+	if r, _ := do(t, guest.Seal, m, sealParameters()); r.ImageState != "IMAGE_STATE_GENERALIZE_RESEAL_TO_OOBE" {
+		t.Errorf("%+v", r)
+	}
+	want := []string{"seal start", "seal.sysprep start", "seal.sysprep ok", "certificate removed aa11", "seal ok"}
+	if b := m.Beacons(t); !slices.Equal(b, want) {
+		t.Errorf("beacons %v, expected %v", b, want)
 	}
 }
 

@@ -4,6 +4,10 @@ function Get-LogLine([string]$Name) {
     @(Get-Content -LiteralPath "$sysprep\Panther\$Name" -ErrorAction SilentlyContinue)
 }
 
+function Get-LogEnd {
+    @(Get-LogLine -Name 'setupact.log' | Select-Object -Last 20) -join "`n"
+}
+
 # Sysprep's logs are English in every language of Windows.
 function Get-Cause([string[]]$Lines) {
     $text = $Lines -join "`n"
@@ -34,6 +38,8 @@ function Get-Cause([string[]]$Lines) {
 # Whether it is past its look at who runs it. Where it takes him, the log's second line says "ValidatePrivileges:User
 # has required privileges to sysprep machine" (notepad-plus-plus#13675).
 function Test-SysprepBegun {
+    # Whatever the log says: who is ended in the middle of generalize leaves a spoiled image.
+    if ((Get-ImageState) -in 'IMAGE_STATE_UNDEPLOYABLE', 'IMAGE_STATE_GENERALIZE_RESEAL_TO_OOBE') { return $true }
     @(Get-LogLine -Name 'setupact.log' | Where-Object { $_ -like '*Beginning of a new sysprep run*' }).Count -gt 0 -and
     @(Get-LogLine -Name 'setuperr.log' | Where-Object { $_ -like '*ValidatePrivileges*' }).Count -eq 0
 }
@@ -53,7 +59,8 @@ function Invoke-SysprepAsSystem([string[]]$Arguments) {
     # 5.1 knows the exit code only of a process whose handle was asked for while it lived.
     $null = $p.Handle
     $late = Wait-Sysprep -Ended { $p.WaitForExit(5000) }
-    if ($late -eq 0) { return @{ Late = 0; ExitCode = [long]$p.ExitCode } }
+    # As the task scheduler has it: without a sign.
+    if ($late -eq 0) { return @{ Late = 0; ExitCode = ([long]$p.ExitCode -band 4294967295) } }
     try { $p.Kill() } catch { Write-Verbose -Message "$_" }
     $null = $p.WaitForExit(30000)
     @{ Late = $late; ExitCode = -1 }
@@ -79,7 +86,11 @@ function Invoke-SysprepAsAccount([string]$Account, [string[]]$Arguments) {
     $principal = New-ScheduledTaskPrincipal -UserId "$env:COMPUTERNAME\$Account" -LogonType S4U -RunLevel Highest
     $limit = New-TimeSpan -Seconds ([int]$Parameters.sysprep_timeout_seconds + 300)
     $settings = New-ScheduledTaskSettingsSet -Priority 4 -AllowStartIfOnBatteries -DontStopIfGoingOnBatteries -ExecutionTimeLimit $limit
-    Register-ScheduledTask -TaskName $name -Action $action -Principal $principal -Settings $settings -Force | Out-Null
+    try {
+        Register-ScheduledTask -TaskName $name -Action $action -Principal $principal -Settings $settings -Force | Out-Null
+    } catch {
+        Stop-Operation -Code 'sysprep-not-started' -Message "sysprep.exe refuses LocalSystem, and no task can be made for $env:COMPUTERNAME\$Account to run it: $_"
+    }
     try {
         Start-ScheduledTask -TaskName $name
         $late = Wait-Sysprep -Ended { Start-Sleep -Seconds 5; Test-TaskEnded -Name $name }
@@ -94,18 +105,26 @@ function Invoke-SysprepAsAccount([string]$Account, [string[]]$Arguments) {
     }
 }
 
+function Get-Refusal([hashtable]$Run) {
+    if ($Run.Late -gt 0) { $text = "it has begun nothing within $($Run.Late) seconds" }
+    else { $text = "it ended with $('0x{0:x}' -f $Run.ExitCode) and has begun nothing" }
+    # ERROR_LOGON_TYPE_NOT_GRANTED. Administrators have this right unless a policy has taken it.
+    if ($Run.ExitCode -eq 2147943785) { $text += ', since the account may not "Log on as a batch job" (User Rights Assignment)' }
+    # The next run begins with empty logs.
+    $said = @(Get-LogLine -Name 'setuperr.log' | Where-Object { $_ -ne '' } | Select-Object -Last 1)
+    if ($said.Count -gt 0) { $text += ": $($said[0])" }
+    $text
+}
+
 # Runs it once, and gives '' or how it has refused whoever ran it. All else it has to say stops the operation.
 function Invoke-SysprepOnce([string]$Account, [string[]]$Arguments) {
     Remove-IfThere -Path "$sysprep\Panther\setupact.log", "$sysprep\Panther\setuperr.log", "$sysprep\Sysprep_succeeded.tag"
     if ($Account -eq '') { $run = Invoke-SysprepAsSystem -Arguments $Arguments } else { $run = Invoke-SysprepAsAccount -Account $Account -Arguments $Arguments }
     # UNDEPLOYABLE is normal while generalize runs; it means something only now.
     $state = Get-ImageState
-    if ($state -notin 'IMAGE_STATE_GENERALIZE_RESEAL_TO_OOBE', 'IMAGE_STATE_UNDEPLOYABLE' -and -not (Test-SysprepBegun)) {
-        if ($run.Late -gt 0) { return "it has begun nothing within $($run.Late) seconds" }
-        return "it ended with $('0x{0:x}' -f $run.ExitCode) and has begun nothing"
-    }
+    if (-not (Test-SysprepBegun)) { return Get-Refusal -Run $run }
     if ($run.Late -gt 0) {
-        Stop-Operation -Code 'sysprep-timeout' -Message "sysprep.exe did not end within $($run.Late) seconds" -Detail (@(Get-LogLine -Name 'setupact.log' | Select-Object -Last 20) -join "`n")
+        Stop-Operation -Code 'sysprep-timeout' -Message "sysprep.exe did not end within $($run.Late) seconds" -Detail (Get-LogEnd)
     }
     if ($state -eq 'IMAGE_STATE_GENERALIZE_RESEAL_TO_OOBE') { return '' }
     $errors = @(Get-LogLine -Name 'setuperr.log')
@@ -126,13 +145,13 @@ function Invoke-Sysprep([string]$Answers) {
     if (-not (Test-Path -LiteralPath $mark)) {
         $refusal = Invoke-SysprepOnce -Account '' -Arguments $arguments
         if ($refusal -eq '') { return }
-        if ($account -eq '') { Stop-Operation -Code 'sysprep-not-started' -Message "sysprep.exe may refuse LocalSystem: $refusal" }
+        if ($account -eq '') { Stop-Operation -Code 'sysprep-not-started' -Message "sysprep.exe may refuse LocalSystem: $refusal" -Detail (Get-LogEnd) }
         Write-Text -Path $mark -Text $refusal
         Send-Beacon -Stage 'seal.sysprep' -State 'info' -Text "run as LocalSystem, $refusal; it is run as $account now"
     }
     Enter-Stage -Name 'sysprep-as-account'
     $refusal = Invoke-SysprepOnce -Account $account -Arguments $arguments
     if ($refusal -ne '') {
-        Stop-Operation -Code 'sysprep-not-started' -Message "sysprep.exe runs neither as LocalSystem ($(Get-Content -LiteralPath $mark)) nor as $account ($refusal)"
+        Stop-Operation -Code 'sysprep-not-started' -Message "sysprep.exe runs neither as LocalSystem ($(Get-Content -LiteralPath $mark)) nor as $account ($refusal)" -Detail (Get-LogEnd)
     }
 }

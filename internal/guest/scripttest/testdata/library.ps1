@@ -150,7 +150,7 @@ function global:Step-Program([string]$Name) {
 function global:Stop-Program([string]$Name, [long]$Result) {
     if ($global:Programs[$Name].Step -eq 'runs') { $global:ProfileLocks += 2 }
     $global:Programs[$Name].Step = 'ended'
-    $global:Programs[$Name].Result = [uint32]$Result
+    $global:Programs[$Name].Result = [uint32]($Result -band 4294967295)
     $global:Tasks[$Name] = 'Ready'
 }
 New-Stub Stop-ScheduledTask { if ($global:Programs.ContainsKey("$TaskName")) { Stop-Program "$TaskName" 267014 } }

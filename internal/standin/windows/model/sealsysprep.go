@@ -34,7 +34,7 @@ func (m *Model) runSysprep(ctx context.Context, c caller, p guest.SealParameters
 	m.removeSysprepLogs()
 	id := path.Base(strings.ReplaceAll(c.task, `\`, "/")) + "-sysprep"
 	if err := m.startAs(id, p.SysprepAccount, func() { m.sysprep(answers, false) }); err != nil {
-		return err
+		return failure(guest.SealNotStarted, "sysprep.exe refuses LocalSystem, and no task can be made for %s to run it: %v", p.SysprepAccount, err)
 	}
 	defer m.unregisterTask(id)
 	if !m.await(ctx, time.Duration(p.SysprepTimeoutSeconds)*time.Second, func() bool { return !m.tasks[id].running }) {

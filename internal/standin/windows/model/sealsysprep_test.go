@@ -62,6 +62,7 @@ func TestSealAsNoAccount(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]func(*world, *guest.SealParameters){
 		"there is none":            func(_ *world, p *guest.SealParameters) { p.SysprepAccount = "" },
+		"it is not known":          func(_ *world, p *guest.SealParameters) { p.SysprepAccount = "nobody" },
 		"it is disabled":           func(w *world, p *guest.SealParameters) { w.account("packer").SetDWord("", "Flags", accountDisabled) },
 		"it is no administrator's": func(w *world, p *guest.SealParameters) { w.account("packer").SetDWord("", "Administrator", 0) },
 	} {
