@@ -303,11 +303,26 @@ func TestSealWithoutAnAccount(t *testing.T) {
 	t.Parallel()
 	m := scripttest.New(t).Set(aBuild + good + refusing)
 	p := sealParameters()
-	p.Account = ""
+	p.SysprepAccount = ""
 	if e := fails(t, guest.Seal, m, p, guest.SealNotStarted); !strings.Contains(e.Message, "LocalSystem") {
 		t.Errorf("%+v", e)
 	}
 	if c := m.Calls(t, "Register-ScheduledTask"); len(c) > 0 {
+		t.Errorf("%v", c)
+	}
+}
+
+// In another builder's guest sysprep runs as an account that is not ours to remove.
+func TestSealAsAnAccountThatStays(t *testing.T) {
+	t.Parallel()
+	m := scripttest.New(t).Set(aBuild + good + refusing)
+	p := sealParameters()
+	p.Account = ""
+	do(t, guest.Seal, m, p)
+	if c := m.Calls(t, "New-ScheduledTaskPrincipal"); len(c) != 1 || c[0].Parameters["UserId"] != `PC\builder` {
+		t.Errorf("%v", c)
+	}
+	if c := m.Calls(t, "Remove-LocalUser", "Remove-CimInstance"); len(c) > 0 {
 		t.Errorf("%v", c)
 	}
 }
