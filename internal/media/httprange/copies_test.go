@@ -115,7 +115,7 @@ func TestChangedFile(t *testing.T) {
 		"within the second":         {state{content, "", time.Now().Add(time.Minute)}, state{altered(content, 500), "", time.Now().Add(time.Minute)}},
 		"a weak tag that stayed":    {state{content, `W/"a"`, time.Time{}}, state{altered(content, 500_500), `W/"a"`, time.Time{}}},
 		"a weak tag, another time":  {state{content, `W/"a"`, long()}, state{altered(content, 500), `W/"a"`, long().Add(time.Second)}},
-		"lies with a strong tag":    {a, a}, // noticed by nothing: see below
+		"lies with a strong tag":    {a, state{altered(content, 500), `"a"`, long()}}, // noticed by nothing: see below
 		"a block that is read anew": {a, state{altered(content, 500), `"b"`, long()}},
 	} {
 		t.Run(name, func(t *testing.T) {
