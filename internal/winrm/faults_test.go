@@ -131,6 +131,16 @@ func TestAnEndThatIsLostInASilence(t *testing.T) {
 	}
 }
 
+func TestAnEndThatIsLostAndTheBareCode(t *testing.T) {
+	g := winrmtest.Start(t, standin.Config{})
+	c := winrm.New(endpoint(g), winrm.WithLimits(quick))
+	g.Commit(standin.Mischief{Operation: "Receive", Do: standin.Freeze, Times: 1})
+	g.Commit(standin.Mischief{Operation: "Receive", Do: standin.FaultCode, Code: 87, After: 1, Times: 1})
+	if _, err := c.Run(t.Context(), "echo here", nil, nil, nil); !winrm.IsTransient(err) {
+		t.Errorf("got %v", err)
+	}
+}
+
 // A fault like it that comes after the guest has answered again is one of its own.
 func TestAFaultLongAfterASilence(t *testing.T) {
 	for name, between := range map[string]standin.Mischief{

@@ -91,10 +91,11 @@ func isPipeClosed(err error) bool {
 	return errors.As(err, &f) && (f.Code == 2147942632 || f.Code == 2147942509) // ERROR_NO_DATA, ERROR_BROKEN_PIPE
 }
 
-// isForgotten says that the command's end was told already: ERROR_INVALID_PARAMETER.
+// isForgotten says that the command's end was told already: ERROR_INVALID_PARAMETER, as HRESULT or, as WinRM gives
+// some codes, bare.
 func isForgotten(err error) bool {
 	var f *Fault
-	return errors.As(err, &f) && f.Code == 2147942487
+	return errors.As(err, &f) && (f.Code == 2147942487 || f.Code == 87)
 }
 
 func isOperationTimeout(err error) bool { return errors.Is(err, ErrOperationTimeout) }
