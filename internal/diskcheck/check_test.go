@@ -490,3 +490,20 @@ func TestMarksAreInEveryAnswerFile(t *testing.T) {
 		}
 	}
 }
+
+// A task that is left is told, and is no reason to lose a build.
+func TestTaskThatIsLeft(t *testing.T) {
+	t.Parallel()
+	const tree = `Microsoft\Windows NT\CurrentVersion\Schedule\TaskCache\Tree\`
+	s := good(UEFI)
+	s.software.Create(tree + "Microsoft")
+	if r := s.check(t); len(r.Warnings()) > 0 || !holds(r, "build-task", handoff.OK) {
+		t.Errorf("%+v", r.Warnings())
+	}
+	s = good(UEFI)
+	s.software.Create(tree + "Wintemplate-seal-1")
+	r := s.check(t)
+	if w := r.Warnings(); r.Err() != nil || len(w) != 1 || w[0].ID != "build-task" || !strings.Contains(w[0].Object, `Tree\Wintemplate-seal-1`) || w[0].Remedy == "" {
+		t.Errorf("%+v, %v", w, r.Err())
+	}
+}

@@ -25,6 +25,7 @@ func IDs(want Expect) []string {
 	if want.Account != "" {
 		ids = append(ids, "hive-sam", "build-account")
 	}
+	ids = append(ids, "build-task")
 	for _, s := range answerfile.BuildSettings() {
 		if judged(s, want) {
 			ids = append(ids, "build-"+s.ID)

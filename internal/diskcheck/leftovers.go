@@ -8,12 +8,14 @@ import (
 
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/answerfile"
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/diskcheck/hive"
+	"github.com/wintemplate/packer-plugin-wintemplate/internal/handoff"
 )
 
 const (
 	wsmanKey    = `HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion\WSMAN`
 	firewallKey = `HKLM\SYSTEM\CurrentControlSet\Services\SharedAccess\Parameters\FirewallPolicy\FirewallRules`
 	sslKey      = `HKLM\SYSTEM\CurrentControlSet\Services\HTTP\Parameters\SslBindingInfo`
+	tasksKey    = `HKLM\SOFTWARE\Microsoft\Windows NT\CurrentVersion\Schedule\TaskCache\Tree`
 	namesKey    = `SAM\Domains\Account\Users\Names\`
 )
 
@@ -127,6 +129,27 @@ func (c *checker) checkAccount() {
 	_, err = c.windows.Stat(`Users\` + c.want.Account)
 	if c.absent(id, `C:\Users\`+c.want.Account, "the profile of the build's account is there", "the seal must delete it", err) {
 		c.ok(id, "account "+c.want.Account, "is not there")
+	}
+}
+
+// checkTasks looks for the tasks in which long work is done. One that is left
+// does nothing: no trigger starts it, and its script is gone.
+func (c *checker) checkTasks() {
+	const id = "build-task"
+	subs, err := c.subkeys(tasksKey)
+	if err != nil {
+		c.unknown(id, tasksKey, err)
+		return
+	}
+	left := false
+	for _, k := range subs {
+		if _, ours := cutPrefixFold(k.Name(), "wintemplate-"); ours {
+			left = true
+			c.add(id, handoff.Warning, tasksKey+`\`+k.Name(), "a task of the build is still registered, which nothing starts", "schtasks.exe /delete /tn "+k.Name()+" in an instance")
+		}
+	}
+	if !left {
+		c.ok(id, tasksKey, "no task of the build")
 	}
 }
 

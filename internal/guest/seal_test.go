@@ -254,7 +254,7 @@ $global:Exit['sysprep.exe'] = -2147024891`, retry: true, code: guest.SealNotStar
 			set: good + refusing + `New-Stub Register-ScheduledTask { throw 'No mapping between account names and security IDs was done.' }`, retry: true, code: guest.SealNotStarted, says: `refuses LocalSystem, and no task can be made for PC\builder to run it: No mapping`, beacon: "seal fail",
 		},
 		"sysprep hangs before its start, as the account": {
-			set: `$global:NeverEnds = $true; $global:OnRun['sysprep.exe'] = { if ($global:RunsAs -ne '') { $global:Processes = @('sysprep') } }`, retry: true, code: guest.SealNotStarted, says: "nor as builder (it has begun nothing within 60 seconds)", beacon: "seal fail",
+			set: `$global:NeverEnds = $true; $global:OnRun['sysprep.exe'] = { if ($global:RunsAs -ne '') { $global:Processes = @('sysprep') } }`, retry: true, code: guest.SealNotStarted, says: "nor as builder (it has begun nothing within 300 seconds)", beacon: "seal fail",
 		},
 		"sysprep never ends, as the account": {
 			set:  `$global:NeverEnds = $true; $global:OnRun['sysprep.exe'] = { $global:Processes = @('sysprep'); Set-File 'C:\Windows\System32\Sysprep\Panther\setupact.log' 'Beginning of a new sysprep run' }` + refusing,

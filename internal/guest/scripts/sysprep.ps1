@@ -44,12 +44,13 @@ function Test-SysprepBegun {
     @(Get-LogLine -Name 'setuperr.log' | Where-Object { $_ -like '*ValidatePrivileges*' }).Count -eq 0
 }
 
-# Gives 0 once sysprep has ended, else the seconds after which it must be ended. $Ended looks, and takes 5 seconds.
-function Wait-Sysprep([scriptblock]$Ended) {
+# Gives 0 once sysprep has ended, else the seconds after which it must be ended: $Patience when it has begun nothing by
+# then. $Ended looks, and takes 5 seconds.
+function Wait-Sysprep([int]$Patience, [scriptblock]$Ended) {
     $begun = $false
     for ($seconds = 0; -not (& $Ended); $seconds += 5) {
         if (-not $begun) { $begun = Test-SysprepBegun }
-        if ((-not $begun -and $seconds -ge 60) -or $seconds -ge [int]$Parameters.sysprep_timeout_seconds) { return $seconds }
+        if ((-not $begun -and $seconds -ge $Patience) -or $seconds -ge [int]$Parameters.sysprep_timeout_seconds) { return $seconds }
     }
     0
 }
@@ -58,7 +59,7 @@ function Invoke-SysprepAsSystem([string[]]$Arguments) {
     $p = Start-Process -FilePath "$sysprep\sysprep.exe" -ArgumentList $Arguments -PassThru -NoNewWindow
     # 5.1 knows the exit code only of a process whose handle was asked for while it lived.
     $null = $p.Handle
-    $late = Wait-Sysprep -Ended { $p.WaitForExit(5000) }
+    $late = Wait-Sysprep -Patience 60 -Ended { $p.WaitForExit(5000) }
     # As the task scheduler has it: without a sign.
     if ($late -eq 0) { return @{ Late = 0; ExitCode = ([long]$p.ExitCode -band 4294967295) } }
     try { $p.Kill() } catch { Write-Verbose -Message "$_" }
@@ -93,7 +94,8 @@ function Invoke-SysprepAsAccount([string]$Account, [string[]]$Arguments) {
     }
     try {
         Start-ScheduledTask -TaskName $name
-        $late = Wait-Sysprep -Ended { Start-Sleep -Seconds 5; Test-TaskEnded -Name $name }
+        # Nobody is left to try after the account, so a slow machine is given time.
+        $late = Wait-Sysprep -Patience 300 -Ended { Start-Sleep -Seconds 5; Test-TaskEnded -Name $name }
         if ($late -eq 0) { return @{ Late = 0; ExitCode = [long](Get-ScheduledTaskInfo -TaskName $name).LastTaskResult } }
         Stop-ScheduledTask -TaskName $name -ErrorAction SilentlyContinue
         # There is only one: the seal has looked for others before.

@@ -109,6 +109,9 @@ var breakers = map[string]func(*broken){
 		b.Put("ProgramData/Microsoft/Crypto/RSA/MachineKeys/aa_1", "RSA1"+string(modulus))
 	},
 	"build-account": func(b *broken) { b.Merge(`HKLM\SAM\SAM\Domains\Account\Users\Names\`+b.Want.Account, `"x"="y"`) },
+	"build-task": func(b *broken) {
+		b.Merge(`HKLM\SOFTWARE\Microsoft\Windows NT\CurrentVersion\Schedule\TaskCache\Tree\wintemplate-seal-1`, `"SD"=hex:00`)
+	},
 	"secret-remnant": func(b *broken) {
 		b.Write(b.Drive, b.c.Size/2, []byte("x "+b.Want.Secrets[0])) // a quarter of the disk is used
 	},
