@@ -124,6 +124,7 @@ func TestAwaitOffSeesACrash(t *testing.T) {
 		t.Errorf("afterwards, by state: %v", err)
 	}
 	// A crashed guest still has a screen, and every time: the daemon may send a picture before it answers the call.
+	ctx = within(t, 3*time.Minute) // on a busy host each takes seconds
 	for range 30 {
 		var picture bytes.Buffer
 		if media, err := c.Screenshot(ctx, d, &picture); err != nil || media == "" || picture.Len() < 1000 {
