@@ -170,11 +170,13 @@ const (
 	procVolumeDownload = 209 // REMOTE_PROC_STORAGE_VOL_DOWNLOAD
 )
 
-// copyHastily keeps each good reply that opens a stream until a packet of the stream has gone by.
+// copyHastily keeps each good reply that opens a stream until a packet of the stream has gone by. Where the daemon was
+// as hasty itself, one has gone by already, and none may come after the reply.
 func copyHastily(dst, src net.Conn) {
 	defer dst.Close()
 	defer src.Close()
 	var reply []byte
+	begun := map[uint32]bool{} // by the serial of the call
 	for {
 		packet := make([]byte, 28)
 		if _, err := io.ReadFull(src, packet); err != nil {
@@ -185,12 +187,13 @@ func copyHastily(dst, src net.Conn) {
 		if _, err := io.ReadFull(src, packet[28:]); err != nil {
 			return
 		}
-		proc, kind, status := word(3), word(4), word(6)
-		if kind == typeReply && status == 0 && (proc == procScreenshot || proc == procVolumeDownload) {
+		proc, kind, serial, status := word(3), word(4), word(5), word(6)
+		if kind == typeReply && status == 0 && !begun[serial] && (proc == procScreenshot || proc == procVolumeDownload) {
 			reply = packet
 			continue
 		}
 		if kind == typeStream {
+			begun[serial] = true
 			packet, reply = append(packet, reply...), nil
 		}
 		if _, err := dst.Write(packet); err != nil {
