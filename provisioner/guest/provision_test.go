@@ -151,10 +151,36 @@ func (w *standin) generated(run string) map[string]any {
 	}
 }
 
+// mark is what the seal of w leaves for the provisioners that follow.
+func (w *standin) mark(t *testing.T) mark {
+	t.Helper()
+	s, err := readSeat(w.generated(t.Name()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Build = testBuild["packer_builder_type"] + "." + testBuild["packer_build_name"]
+	return sealMark(s)
+}
+
+// testBuild is what Packer tells each provisioner of a build.
+var testBuild = map[string]string{"packer_builder_type": "wintemplate-libvirt", "packer_build_name": "server"}
+
+// TestMain keeps the marks of sealed guests out of the user's own cache, where those of an earlier run would be met.
+func TestMain(m *testing.M) {
+	dir, err := os.MkdirTemp("", "wintemplate-cache-")
+	if err != nil {
+		panic(err)
+	}
+	_ = os.Setenv("PACKER_CACHE_DIR", dir)
+	code := m.Run()
+	_ = os.RemoveAll(dir)
+	os.Exit(code)
+}
+
 func provision(t *testing.T, w *standin, block raw) (ui string, err error) {
 	t.Helper()
 	var p Provisioner
-	if err := p.Prepare(block); err != nil {
+	if err := p.Prepare(block, testBuild); err != nil {
 		t.Fatal(err)
 	}
 	var out bytes.Buffer
@@ -466,7 +492,6 @@ func TestSysprep(t *testing.T) {
 		w := newWindows(t, on)
 		_, err := provision(t, w, raw{"sysprep": raw{}})
 		check(t, w, err, "", []string{"recovery.remove", "preflight", "reboot", "preflight", "seal", "task.release"}, nil)
-		t.Cleanup(func() { _ = os.Remove(string(sealMark(seat{Run: t.Name(), Host: w.Host, Port: w.Port}))) })
 
 		var p guest.SealParameters
 		_ = json.Unmarshal(w.sent["seal"], &p)
@@ -545,11 +570,9 @@ func TestSysprep(t *testing.T) {
 			w := newWindows(t, on)
 			_, err := provision(t, w, raw{"sysprep": c.block})
 			check(t, w, err, c.want, nil, c.never)
-			mark := sealMark(seat{Run: t.Name(), Host: w.Host, Port: w.Port})
-			if mark.exists() != (c.want == "") {
-				t.Errorf("marked as sealed: %v", mark.exists())
+			if marked := w.mark(t).exists(); marked != (c.want == "") {
+				t.Errorf("marked as sealed: %v", marked)
 			}
-			_ = os.Remove(string(mark))
 		})
 	}
 }

@@ -38,6 +38,7 @@ func (p *Provisioner) provision(ctx context.Context, ui packersdk.Ui, comm packe
 	if err != nil {
 		return err
 	}
+	seat.Build = p.config.PackerBuilderType + "." + p.config.PackerBuildName
 	mark := sealMark(seat)
 	if mark.exists() {
 		return errSealed

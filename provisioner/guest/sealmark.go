@@ -23,7 +23,8 @@ func sealMark(s seat) mark {
 	if s.Run == "" {
 		return ""
 	}
-	sum := sha256.Sum256([]byte(fmt.Sprintf("%s\n%s\n%d", s.Run, s.Host, s.Port)))
+	// An address alone names no guest: one run can build several, and the next may get the address of one that is gone.
+	sum := sha256.Sum256(fmt.Appendf(nil, "%q", []any{s.Run, s.Build, s.ID, s.Host, s.Port, s.pin}))
 	// Packer's cache: of the user alone, unlike the folder for temporary files
 	path, err := packersdk.CachePath("wintemplate-sealed", hex.EncodeToString(sum[:8]))
 	if err != nil {

@@ -19,6 +19,8 @@ type seat struct {
 	User     string
 	Password string
 	Run      string // Packer's id of this run, the same for all provisioners
+	Build    string // the source's type and name, the same for all provisioners of a build
+	ID       string // the machine's, as far as its builder tells it
 	// Guest is nil when the builder is not one of this plugin.
 	Guest *handoff.Guest
 	pin   winrm.Pin
@@ -33,7 +35,7 @@ func readSeat(generated map[string]any) (seat, error) {
 		}
 		return ""
 	}
-	s := seat{Host: text("Host"), User: text("User"), Password: text("Password"), Run: text("PackerRunUUID")}
+	s := seat{Host: text("Host"), User: text("User"), Password: text("Password"), Run: text("PackerRunUUID"), ID: text("ID")}
 	if s.Password == "" {
 		s.Password = text("WinRMPassword")
 	}
