@@ -1,3 +1,7 @@
+//go:build unix
+
+// A terminal's Ctrl-C reaches a whole process group, which Windows has not.
+
 package acceptance
 
 import (
