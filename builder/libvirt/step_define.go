@@ -60,6 +60,9 @@ func (s *stepDefine) Do(ctx context.Context, bag multistep.StateBag) error {
 		return err
 	}
 	theDomain.Put(bag, d)
+	// Packer's StepProvision makes build.ID of it. The UUID and not the name: a
+	// namesake that somebody defines later does not take it over.
+	bag.Put("instance_id", d.UUID)
 	return nil
 }
 

@@ -394,6 +394,9 @@ func (w *world) Run(ctx context.Context, name string, _ packersdk.Ui, _ packersd
 	if err := w.does(ctx, "provision"); err != nil {
 		return err
 	}
+	if id := data.(map[string]any)["ID"]; w.domain == nil || id != w.domain.UUID {
+		w.t.Errorf("provisioners get %v as build.ID, the domain is %v", id, w.domain)
+	}
 	text, _ := data.(map[string]any)[handoff.GuestKey].(string)
 	var err error
 	if w.told, err = handoff.ParseGuest(text); err != nil {
