@@ -491,19 +491,20 @@ func TestRetryAfterAFailBeacon(t *testing.T) {
 	b.ui.TTY = answers{"r"}
 	fail := beacon.Event{Stage: beacon.BootstrapDrivers, State: beacon.Fail, Text: "MSI exit code 1603"}
 	b.said["Resume"] = append(b.said["Resume"], fail.String())
-	b.at["Resume"] = func() { time.Sleep(5 * time.Millisecond) }
 	b.said["SetLink"] = nil
 	b.fail["Lease"] = &libvirtapi.Error{Kind: libvirtapi.ErrNotFound}
 	b.at["Destroy"] = func() { b.t.Error("the machine was ended between two tries of a step") }
-	go func() {
-		for !strings.Contains(b.ui.String(), "retry step") {
-			time.Sleep(time.Millisecond)
-		}
-		b.mu.Lock()
-		defer b.mu.Unlock()
-		delete(b.fail, "Lease")
-		delete(b.at, "Destroy")
-	}()
+	b.at["Resume"] = func() {
+		go func() { // the user, in the guest
+			for !strings.Contains(b.ui.String(), "retry step") {
+				time.Sleep(time.Millisecond)
+			}
+			b.mu.Lock()
+			defer b.mu.Unlock()
+			delete(b.fail, "Lease")
+			delete(b.at, "Destroy")
+		}()
+	}
 	if _, err := b.build(t.Context()); err != nil {
 		t.Fatalf("%v\n%s", err, b.ui)
 	}

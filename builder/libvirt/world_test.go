@@ -9,11 +9,13 @@ import (
 	"maps"
 	"net/netip"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/hashicorp/packer-plugin-sdk/communicator"
@@ -60,6 +62,8 @@ type world struct {
 	probe       libvirtapi.Probe
 	lines       chan libvirtapi.ConsoleLine
 	off         chan error
+	hangUp      func()              // ends the console
+	gone        chan struct{}       // closed when the build's process has ended
 	said        map[string][]string // what the guest says when something happens
 	// told is what the provisioners got, wanted what the disk check got.
 	told   handoff.Guest
@@ -286,23 +290,26 @@ func (w *world) StartPaused(ctx context.Context, d libvirtapi.Domain) error {
 	}
 	w.running = true
 	w.lines = make(chan libvirtapi.ConsoleLine, 100)
-	w.off = make(chan error, 1)
+	w.off, w.gone = make(chan error, 1), make(chan struct{})
 	w.mu.Unlock()
 	return w.does(ctx, "StartPaused")
 }
 
 func (w *world) Listen(ctx context.Context, d libvirtapi.Domain) (<-chan libvirtapi.ConsoleLine, func(), error) {
 	lines := w.lines
-	return lines, sync.OnceFunc(func() { close(lines) }), w.does(ctx, "Listen")
+	w.hangUp = sync.OnceFunc(func() { close(lines) })
+	return lines, w.hangUp, w.does(ctx, "Listen")
 }
 
 func (w *world) AwaitOff(ctx context.Context, d libvirtapi.Domain) error {
 	w.mu.Lock()
-	off := w.off
+	off, gone := w.off, w.gone
 	w.mu.Unlock()
 	select {
 	case err := <-off:
 		return err
+	case <-gone:
+		return errors.New("the connection is closed")
 	case <-ctx.Done():
 		return ctx.Err()
 	}
@@ -570,8 +577,41 @@ func (b *bench) build(ctx context.Context) (*Artifact, error) {
 	return b.run(ctx, b.effects())
 }
 
-func (b *bench) run(ctx context.Context, e effects) (*Artifact, error) {
-	return b.builder.run(ctx, packerui.Wrap(b.ui), b.world, e)
+// The runtime's machinery for signals is made here, once, by the first who asks
+// for one: a build in a bubble would have it in its own.
+func init() {
+	c := make(chan os.Signal, 1)
+	signal.Notify(c, os.Interrupt)
+	signal.Stop(c)
+}
+
+// run has the build on a clock of its own, which stands while anything is at
+// work: a time limit of milliseconds then ends what waits for ever, and never
+// what a busy host is slow at. The clock begins at the time of the files.
+func (b *bench) run(ctx context.Context, e effects) (artifact *Artifact, err error) {
+	ctx.Done() // made here: ctx is its maker's to cancel, in the bubble and after it
+	began := time.Now().Round(0)
+	synctest.Test(b.t, func(*testing.T) {
+		time.Sleep(time.Until(began))
+		ctx, cancel := context.WithCancel(ctx)
+		defer cancel()
+		artifact, err = b.builder.run(ctx, packerui.Wrap(b.ui), b.world, e)
+		b.ends()
+		time.Sleep(time.Hour) // whatever the guest was about to do
+	})
+	return artifact, err
+}
+
+// ends closes the connections that a build which was told to leave all has
+// left open, as the end of its process does.
+func (w *world) ends() {
+	if w.hangUp != nil {
+		w.hangUp()
+	}
+	if w.gone != nil {
+		close(w.gone)
+	}
+	w.hangUp, w.gone = nil, nil
 }
 
 // leftovers lists whatever a build has left in the world.
