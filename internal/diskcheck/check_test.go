@@ -7,6 +7,7 @@ import (
 	"crypto/rsa"
 	"crypto/x509"
 	"encoding/binary"
+	"fmt"
 	"math/big"
 	"os"
 	"slices"
@@ -81,7 +82,9 @@ func good(firmware string) *sealed {
 	s.system.SetString(services+"cloudbase-init", "ImagePath", `"C:\Program Files\Cloudbase Solutions\Cloudbase-Init\bin\OpenStackService.exe" cloudbase-init`)
 	s.system.SetString(services+`SharedAccess\Parameters\FirewallPolicy\FirewallRules`, "WINRM-HTTP-In-TCP", "v2.30|Action=Allow|Active=FALSE|Dir=In|Protocol=6|LPort=5985|")
 	s.system.Create("Setup")
-	s.sam.Create(`SAM\Domains\Account\Users\Names\Administrator`)
+	s.addAccount("Administrator", 500)
+	s.software.Create(profileList + "S-1-5-18").Set(regf.ExpandStringValue("ProfileImagePath", `%systemroot%\system32\config\systemprofile`))
+	s.addProfile(500, `C:\Users\Administrator`)
 	const cloudbase = "Program Files/Cloudbase Solutions/Cloudbase-Init/"
 	s.Disk = disktest.Disk{
 		Firmware: firmware,
@@ -112,6 +115,19 @@ func good(firmware string) *sealed {
 		s.System = map[string][]byte{"bootmgr": []byte("bootmgr"), "Boot/BCD": []byte("regf")}
 	}
 	return s
+}
+
+const profileList = `Microsoft\Windows NT\CurrentVersion\ProfileList\`
+
+// addAccount is one as SAM has it, whose RID is the type of its name's value.
+func (s *sealed) addAccount(name string, rid uint32) {
+	const users = `SAM\Domains\Account\Users\`
+	s.sam.Create(users + `Names\` + name).Set(regf.Value{Type: regf.Type(rid)})
+	s.sam.Create(fmt.Sprintf("%s%08X", users, rid))
+}
+
+func (s *sealed) addProfile(rid uint32, path string) {
+	s.software.Create(fmt.Sprintf("%sS-1-5-21-1-2-3-%d", profileList, rid)).Set(regf.ExpandStringValue("ProfileImagePath", path))
 }
 
 func utf16le(s string) []byte {
@@ -336,6 +352,14 @@ func TestEachCheckFindsItsFault(t *testing.T) {
 		}, "build-winrm-shell-memory", handoff.Fail, "2048"},
 		{"the account", UEFI, func(s *sealed) { s.sam.Create(`SAM\Domains\Account\Users\Names\packer`) }, "build-account", handoff.Fail, "is there"},
 		{"the account's profile", UEFI, file("Users/packer/NTUSER.DAT", "x"), "build-account", handoff.Fail, "profile"},
+		{"the account's profile beside another folder", UEFI, file("Users/Packer.WIN-1.000/NTUSER.DAT", "x"), "build-account", handoff.Fail, "profile"},
+		{"the account's profile without its folder", UEFI, func(s *sealed) { s.addProfile(1001, `C:\Users\packer.WIN-1`) }, "build-account", handoff.Fail, `C:\Users\packer.WIN-1`},
+		{"the account's profile that was not loaded", UEFI, func(s *sealed) {
+			s.software.Create(profileList + "S-1-5-21-1-2-3-1001.bak").Set(regf.StringValue("ProfileImagePath", `D:\Users\packer`))
+		}, "build-account", handoff.Fail, `D:\Users\packer`},
+		{"a SID that is none", UEFI, func(s *sealed) {
+			s.software.Create(profileList + "S-1-5-21-1-2-3-x").Set(regf.StringValue("ProfileImagePath", `C:\Users\x`))
+		}, "build-account", handoff.Unknown, "is no SID"},
 		{"the token policy", UEFI, func(s *sealed) {
 			s.software.SetDWord(`Microsoft\Windows\CurrentVersion\Policies\System`, "LocalAccountTokenFilterPolicy", 1)
 		}, "build-remote-token-filter", handoff.Fail, "1"},
@@ -488,6 +512,24 @@ func TestMarksAreInEveryAnswerFile(t *testing.T) {
 				t.Errorf("%s: the answer file does not %s", product.Name, m.does)
 			}
 		}
+	}
+}
+
+// TestOtherAccountsMayStay: their names may begin like that of the build's.
+func TestOtherAccountsMayStay(t *testing.T) {
+	t.Parallel()
+	s := good(UEFI)
+	s.addAccount("clouduser", 1001)
+	s.addAccount("packer.admin", 1002)
+	s.addAccount("packer.new", 1003) // has not logged on
+	s.addProfile(1001, `C:\Users\packer.WIN-1`)
+	s.addProfile(1002, `C:\Users\packer.admin`)
+	s.addProfile(1004, `C:\Users\defaultuser0`) // Windows' own, of an account that is gone
+	for _, folder := range []string{"packer.WIN-1", "packer.admin", "packer.new", "packers", "Public"} {
+		s.Windows["Users/"+folder+"/NTUSER.DAT"] = []byte("x")
+	}
+	if r := s.check(t); len(r.Warnings()) > 0 || r.Err() != nil || !holds(r, "build-account", handoff.OK) {
+		t.Errorf("%+v, %v", r.Warnings(), r.Err())
 	}
 }
 

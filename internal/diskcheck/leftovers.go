@@ -16,7 +16,6 @@ const (
 	firewallKey = `HKLM\SYSTEM\CurrentControlSet\Services\SharedAccess\Parameters\FirewallPolicy\FirewallRules`
 	sslKey      = `HKLM\SYSTEM\CurrentControlSet\Services\HTTP\Parameters\SslBindingInfo`
 	tasksKey    = `HKLM\SOFTWARE\Microsoft\Windows NT\CurrentVersion\Schedule\TaskCache\Tree`
-	namesKey    = `SAM\Domains\Account\Users\Names\`
 )
 
 // checkWinRM looks for every way in that the build opened. A listener of ours
@@ -110,26 +109,6 @@ func (c *checker) subkeys(path string) ([]*hive.Key, error) {
 		return nil, err
 	}
 	return k.Subkeys()
-}
-
-// checkAccount looks for the build's own account and its profile.
-func (c *checker) checkAccount() {
-	const id = "build-account"
-	if c.want.Account == "" {
-		return
-	}
-	h := c.openHive("SAM")
-	if h == nil {
-		return // openHive has said why
-	}
-	_, err := h.Key(namesKey + c.want.Account)
-	if !c.absent(id, "account "+c.want.Account, "is there", "the seal must delete it with its profile", err) {
-		return
-	}
-	_, err = c.windows.Stat(`Users\` + c.want.Account)
-	if c.absent(id, `C:\Users\`+c.want.Account, "the profile of the build's account is there", "the seal must delete it", err) {
-		c.ok(id, "account "+c.want.Account, "is not there")
-	}
 }
 
 // checkTasks looks for the tasks in which long work is done. One that is left

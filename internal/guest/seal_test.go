@@ -29,6 +29,9 @@ $global:Tasks['wintemplate-seal-1'] = 'Running'
 $global:Rules = @('wintemplate-winrm')
 $global:Users = @{ Administrator = 'S-1-5-21-1-2-3-500'; builder = 'S-1-5-21-1-2-3-1001' }
 $global:Cim['Win32_UserProfile'] = [pscustomobject]@{ SID = 'S-1-5-21-1-2-3-1001' }
+Set-Reg 'HKLM:\SOFTWARE\Microsoft\Windows NT\CurrentVersion\ProfileList\S-1-5-21-1-2-3-1001' ProfileImagePath 'C:\Users\builder.PC.000'
+Set-Reg 'HKLM:\SOFTWARE\Microsoft\Windows NT\CurrentVersion\ProfileList\S-1-5-21-1-2-3-500' ProfileImagePath 'C:\Users\Administrator'
+foreach ($f in 'builder', 'builder.PC.000', 'Administrator') { Set-File "C:\Users\$f\NTUSER.DAT" }
 $global:Running = @('WinRM')
 Set-Reg 'HKLM:\SOFTWARE\Microsoft\Windows\CurrentVersion\Setup\State' ImageState 'IMAGE_STATE_COMPLETE'
 Set-Reg 'HKLM:\SOFTWARE\Microsoft\Windows NT\CurrentVersion\Winlogon' AutoAdminLogon '1'
@@ -160,6 +163,36 @@ func TestSeal(t *testing.T) {
 			t.Errorf("%s comes too early, or not at all:\n%s", c, joined)
 		}
 		position = at
+	}
+}
+
+// TestSealRemovesTheProfileOfTheSID: not the folder that has the account's name,
+// which is why Windows gave it another.
+func TestSealRemovesTheProfileOfTheSID(t *testing.T) {
+	t.Parallel()
+	m := scripttest.New(t).Set(aBuild + good)
+	do(t, guest.Seal, m, sealParameters())
+	asked := m.Calls(t, "Get-CimInstance")
+	if !slices.ContainsFunc(asked, func(c scripttest.Call) bool {
+		return c.Parameters["ClassName"] == "Win32_UserProfile" && c.Parameters["Filter"] == "SID = 'S-1-5-21-1-2-3-1001'"
+	}) {
+		t.Errorf("%v", asked)
+	}
+	if m.Has(`C:\Users\builder.PC.000`) || !m.Has(`C:\Users\builder`) || !m.Has(`C:\Users\Administrator`) {
+		t.Error("another folder than the account's was removed, or none")
+	}
+}
+
+// TestSealOfAProfileInUse: a file that nobody can delete is told, with its folder.
+func TestSealOfAProfileInUse(t *testing.T) {
+	t.Parallel()
+	m := scripttest.New(t).Set(aBuild + good + `New-Stub Remove-Item { if ("$LiteralPath" -like '*builder.PC.000') { throw "$LiteralPath is in use" } }; New-Stub Start-Sleep`)
+	f := fails(t, guest.Seal, m, sealParameters(), "close")
+	if !strings.Contains(f.Message, `C:\Users\builder.PC.000 is in use`) {
+		t.Errorf("%+v", f)
+	}
+	if n := len(m.Calls(t, "Remove-LocalUser")); n != 0 {
+		t.Error("the account was removed, and with it the SID by which its profile is known")
 	}
 }
 

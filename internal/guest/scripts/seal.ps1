@@ -152,13 +152,24 @@ function Set-SetupComplete {
     Write-Text -Path "$scripts\wintemplate-setupcomplete.ps1" -Text $Parameters.setup_complete_script
 }
 
+# By the SID: where C:\Users has a folder of the account's name already, Windows calls the profile's NAME.HOST, or
+# NAME.HOST.000.
+function Get-ProfileFolder([string]$Sid) {
+    $k = Get-Item -LiteralPath "HKLM:\SOFTWARE\Microsoft\Windows NT\CurrentVersion\ProfileList\$Sid" -ErrorAction SilentlyContinue
+    if ($null -eq $k) { return '' }
+    "$($k.GetValue('ProfileImagePath'))"
+}
+
 function Remove-BuildAccount([string]$Name) {
     $user = Get-LocalUser -Name $Name -ErrorAction SilentlyContinue
     if ($null -eq $user -or "$($user.SID)" -like '*-500') { return }
+    $folder = Get-ProfileFolder -Sid "$($user.SID)"
     # The profile stays loaded for a while after the last session, or sysprep's task, has gone.
     for ($try = 0; ; $try++) {
         try {
             Get-CimInstance -ClassName Win32_UserProfile -Filter "SID = '$($user.SID)'" | Remove-CimInstance
+            # The key goes first, and what was in use stays behind.
+            if ($folder -ne '') { Remove-IfThere -Path $folder }
             break
         } catch {
             if ($try -ge 12) { throw }

@@ -102,7 +102,7 @@ func (m *Model) removeAccount(name string) error {
 	if m.profileInUse(name) {
 		return fmt.Errorf("the profile of %s is in use", name)
 	}
-	if err := m.disk.remove(`Users\` + name); err != nil {
+	if err := m.removeProfile(name); err != nil {
 		return err
 	}
 	m.sam.Delete(accountNamesKey + `\` + name)
@@ -178,6 +178,8 @@ func (m *Model) AutoLogon() (user string, ok bool) {
 			w.Set(regf.DWordValue("AutoLogonCount", uint32(n-1)))
 		}
 	}
-	_ = m.disk.mkdir(`Users\` + name.String())
+	if err := m.loadProfile(name.String()); err != nil {
+		return "", false // Windows logs off again who has no profile
+	}
 	return name.String(), true
 }

@@ -26,7 +26,7 @@ const (
 	upgradeKey    = `Setup`
 	auditKey      = `Setup\Status`
 	domainKey     = `Services\Tcpip\Parameters`
-	orphanUserKey = appxKey + `\S-1-5-21-1004336348-1177238915-682003330-1001`
+	orphanUserKey = appxKey + `\` + machineSID + "1001"
 	stateAudit    = "IMAGE_STATE_SPECIALIZE_RESEAL_TO_AUDIT"
 )
 

@@ -16,7 +16,7 @@ import (
 const (
 	appxKey            = `Microsoft\Windows\CurrentVersion\Appx\AppxAllUserStore`
 	appxProvisionedKey = appxKey + `\Applications`
-	appxUserKey        = appxKey + `\S-1-5-21-1004336348-1177238915-682003330-500`
+	appxUserKey        = appxKey + `\` + machineSID + "500"
 	reserveKey         = currentVersionKey + `\ReserveManager`
 	sysprepStatusKey   = `Setup\Status\SysprepStatus`
 	rearmKey           = versionKey + `\SoftwareProtectionPlatform`

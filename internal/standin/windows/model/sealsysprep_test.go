@@ -32,16 +32,30 @@ func TestSealAsTheAccount(t *testing.T) {
 	t.Parallel()
 	w, p := refusing(t)
 	w.AddAppX("A_1_x64__p", false)
-	if err := w.disk.mkdir(`Users\packer`); err != nil {
+	// Folders of that name are there, and are not the account's.
+	for _, other := range []string{`Users\packer`, `Users\packer.WIN-BUILD`} {
+		if err := w.disk.mkdir(other); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.loadProfile("packer"); err != nil {
 		t.Fatal(err)
+	}
+	key, _ := w.profileKey("packer")
+	own := w.profileFolder("packer")
+	if own != `Users\packer.WIN-BUILD.000` || !w.disk.exists(own+`\NTUSER.DAT`) {
+		t.Fatalf("the account's profile is %s", own)
 	}
 	stages := map[string]int{}
 	if err := w.session().Seal(context.Background(), p, func(stage string) { stages[stage]++ }); err != nil {
 		t.Fatal(err)
 	}
 	w.awaitPower("off")
-	if w.ImageState() != stateSealed || w.account("packer") != nil || w.disk.exists(`Users\packer`) {
+	if w.ImageState() != stateSealed || w.account("packer") != nil || w.disk.exists(own) || !w.disk.exists(`Users\packer.WIN-BUILD`) {
 		t.Errorf("%s; packer is there: %t", w.ImageState(), w.account("packer") != nil)
+	}
+	if w.software.Open(key) != nil {
+		t.Errorf("%s is still there", key)
 	}
 	info := beacon.SealSysprep + " " + string(beacon.Info)
 	n := 0
