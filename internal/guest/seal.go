@@ -45,6 +45,8 @@ type SealParameters struct {
 	// SysprepAccount is a local administrator, by whom sysprep is run where it
 	// refuses LocalSystem. Empty: nobody is known.
 	SysprepAccount string `json:"sysprep_account"`
+	// NoSysprepAccount is why nobody is known, for the error.
+	NoSysprepAccount string `json:"no_sysprep_account"`
 	// WinRM is true when the bootstrap of this plugin opened it, so that the
 	// seal closes it. False leaves the service as it is.
 	WinRM bool `json:"winrm"`

@@ -337,7 +337,11 @@ func TestSealWithoutAnAccount(t *testing.T) {
 	m := scripttest.New(t).Set(aBuild + good + refusing)
 	p := sealParameters()
 	p.SysprepAccount = ""
-	if e := fails(t, guest.Seal, m, p, guest.SealNotStarted); !strings.Contains(e.Message, "LocalSystem") {
+	if e := fails(t, guest.Seal, m, p, guest.SealNotStarted); !strings.Contains(e.Message, "LocalSystem") || strings.Contains(e.Message, "instead") {
+		t.Errorf("%+v", e)
+	}
+	p.NoSysprepAccount = "it is of a domain"
+	if e := fails(t, guest.Seal, m, p, guest.SealNotStarted); !strings.Contains(e.Message, "has begun nothing. No account can run it instead: it is of a domain") {
 		t.Errorf("%+v", e)
 	}
 	if c := m.Calls(t, "Register-ScheduledTask"); len(c) > 0 {

@@ -581,9 +581,9 @@ func TestSysprep(t *testing.T) {
 // can run sysprep.
 func TestSysprepOfAnotherBuildersGuest(t *testing.T) {
 	t.Parallel()
-	for user, account := range map[string]string{"Administrator": "Administrator", `.\packer`: "packer", `WIN-1\packer`: "packer"} {
-		p := (&Sysprep{}).parameters(&run{seat: seat{User: user}}, guest.CloudbaseVerifyResult{}, nil)
-		if p.SysprepAccount != account || p.Account != "" || p.WinRM || p.CertificateSHA256 != "" {
+	for user, account := range map[string]string{"Administrator": "Administrator", `.\packer`: "packer", `WIN-1\packer`: "packer", `CORP\packer`: ""} {
+		p := (&Sysprep{}).parameters(&run{seat: seat{User: user}, facts: guest.FactsResult{ComputerName: "WIN-1"}}, guest.CloudbaseVerifyResult{}, nil)
+		if p.SysprepAccount != account || (p.NoSysprepAccount == "") != (account != "") || p.Account != "" || p.WinRM || p.CertificateSHA256 != "" {
 			t.Errorf("%s: %+v", user, p)
 		}
 	}

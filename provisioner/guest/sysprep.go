@@ -235,7 +235,7 @@ func (s *Sysprep) parameters(r *run, cloud guest.CloudbaseVerifyResult, unattend
 	if g == nil {
 		// Another builder's guest: its doors and its account are that
 		// builder's. Only what connect has set there is taken back.
-		p.SysprepAccount = localName(r.seat.User)
+		p.SysprepAccount, p.NoSysprepAccount = localAccount(r.seat.User, r.facts.ComputerName)
 		p.Reverts = reverts(pausedUpdates(), !r.client())
 		return p
 	}
@@ -245,11 +245,6 @@ func (s *Sysprep) parameters(r *run, cloud guest.CloudbaseVerifyResult, unattend
 	p.Reverts = reverts(settingsOf(g), g.Server)
 	return p
 }
-
-// localName is the account of a connection's user, who may be written
-// `.\name` or `MACHINE\name`. A domain's is none of the machine's: preflight
-// stops its members.
-func localName(user string) string { return user[strings.LastIndex(user, `\`)+1:] }
 
 // settingsOf is what the builder has set in the guest for the build's sake.
 func settingsOf(g *handoff.Guest) []answerfile.Setting {

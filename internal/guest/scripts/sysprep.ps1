@@ -147,7 +147,11 @@ function Invoke-Sysprep([string]$Answers) {
     if (-not (Test-Path -LiteralPath $mark)) {
         $refusal = Invoke-SysprepOnce -Account '' -Arguments $arguments
         if ($refusal -eq '') { return }
-        if ($account -eq '') { Stop-Operation -Code 'sysprep-not-started' -Message "sysprep.exe may refuse LocalSystem: $refusal" -Detail (Get-LogEnd) }
+        if ($account -eq '') {
+            $why = "$($Parameters.no_sysprep_account)"
+            if ($why -ne '') { $refusal += ". No account can run it instead: $why" }
+            Stop-Operation -Code 'sysprep-not-started' -Message "sysprep.exe may refuse LocalSystem: $refusal" -Detail (Get-LogEnd)
+        }
         Write-Text -Path $mark -Text $refusal
         Send-Beacon -Stage 'seal.sysprep' -State 'info' -Text "run as LocalSystem, $refusal; it is run as $account now"
     }

@@ -21,8 +21,11 @@ func (m *Model) runSysprep(ctx context.Context, c caller, p guest.SealParameters
 		if m.disk.exists(sysprepAct) {
 			return m.sysprepEnd()
 		}
-		const refusal = "it ended with 0x0 and has begun nothing"
+		refusal := "it ended with 0x0 and has begun nothing"
 		if p.SysprepAccount == "" {
+			if p.NoSysprepAccount != "" {
+				refusal += ". No account can run it instead: " + p.NoSysprepAccount
+			}
 			return failure(guest.SealNotStarted, "sysprep.exe may refuse LocalSystem: %s", refusal)
 		}
 		if err := m.disk.write(markFile, []byte(refusal)); err != nil {
