@@ -22,6 +22,8 @@ type guestLog struct {
 	mu      sync.Mutex
 	changed chan struct{} // closed at the next change
 	state   guestState
+	// goOn lets a stopped machine run on; nil before it is followed.
+	goOn func(context.Context) error
 }
 
 // guestState is what is known of the guest at a moment.
@@ -98,15 +100,6 @@ func (g *guestLog) follow(lines <-chan libvirtapi.ConsoleLine) {
 
 // bootRefusal is what OVMF prints when Secure Boot does not let a loader start.
 var bootRefusal = regexp.MustCompile(`BdsDxe: failed to load (Boot[0-9A-F]{4} "[^"]*?) *".*: Access Denied`)
-
-// await learns how the machine ends.
-func (g *guestLog) await(ctx context.Context, off func(context.Context) error) {
-	err := off(ctx)
-	if ctx.Err() != nil {
-		return // nobody waits any more
-	}
-	g.change(func(s *guestState) { s.Ended, s.EndErr = true, err })
-}
 
 func (g *guestLog) heard(e beacon.Event) {
 	g.change(func(s *guestState) {

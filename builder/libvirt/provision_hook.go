@@ -32,6 +32,9 @@ func (h *provisionHook) Run(ctx context.Context, name string, ui packersdk.Ui, c
 	if err != nil {
 		return err
 	}
+	if err := log.revive(ctx); err != nil {
+		return err
+	}
 	watched, end := context.WithCancelCause(ctx)
 	defer end(nil)
 	ended := make(chan error, 1)

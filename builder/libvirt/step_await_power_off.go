@@ -47,6 +47,9 @@ func (s *stepAwaitPowerOff) await(ctx context.Context, bag multistep.StateBag) e
 	if err := errors.Join(capsErr, logErr, planErr, isoErr, ownerErr); err != nil {
 		return err
 	}
+	if err := log.revive(ctx); err != nil {
+		return err
+	}
 	limit := s.timeout(caps.Accelerator)
 	deadline := time.NewTimer(limit)
 	defer deadline.Stop()

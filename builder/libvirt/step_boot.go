@@ -72,7 +72,10 @@ func (s *stepBoot) Do(ctx context.Context, bag multistep.StateBag) error {
 	s.hangUp = hangUp
 	log := newGuestLog(ui.Say, s.now)
 	go log.follow(lines)
-	go log.await(watch, func(ctx context.Context) error { return s.full(bag, host.AwaitOff(ctx, domain)) })
+	log.attend(watch, machine{
+		off:    func(ctx context.Context) error { return s.full(bag, host.AwaitOff(ctx, domain)) },
+		resume: func(ctx context.Context) error { return host.Resume(ctx, domain) },
+	})
 	theGuestLog.Put(bag, log)
 	return host.Resume(ctx, domain)
 }
@@ -87,7 +90,7 @@ func (s *stepBoot) full(bag multistep.StateBag, err error) error {
 	if poolErr != nil || planErr != nil {
 		return err
 	}
-	return fmt.Errorf("storage_pool: %q (%s) has run full: %w. Free some space there or choose another pool, and build again; this build needs about %s there",
+	return fmt.Errorf("storage_pool: %q (%s) has run full: %w. With -on-error=ask, free some space there and answer r: the machine goes on where it was stopped. Otherwise free it, or choose another pool, and build again; this build needs about %s there",
 		pool.Name, pool.Path, err, gib(plan.poolNeeds(0)))
 }
 

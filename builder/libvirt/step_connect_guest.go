@@ -49,6 +49,9 @@ func (s *stepConnectGuest) open(ctx context.Context, bag multistep.StateBag) err
 	if err := errors.Join(planErr, certErr, addressErr, logErr, inErr); err != nil {
 		return err
 	}
+	if err := log.revive(ctx); err != nil {
+		return err
+	}
 
 	comm := s.config.communicator(plan.Account, in.Password, address, cert.Pin, winrm.WithAdmission(log.admit))
 	racing, lost := context.WithCancelCause(ctx)

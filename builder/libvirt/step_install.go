@@ -67,6 +67,9 @@ func (s *stepInstall) watch(ctx context.Context, bag multistep.StateBag) error {
 	if err != nil {
 		return err
 	}
+	if err := log.revive(ctx); err != nil {
+		return err
+	}
 	limit := s.timeout(caps.Accelerator)
 	timed, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()

@@ -47,6 +47,9 @@ type world struct {
 	domain  *libvirtapi.Domain // defined
 	xml     string
 	running bool
+	ran     bool // since it was started
+	stopped bool // by QEMU, for want of room
+	full    bool // so that it is stopped again when it is resumed
 	stays   bool // does not power off after the seal
 	linkUp  bool
 	plugged []string
@@ -124,6 +127,14 @@ func (w *world) powersOff(how error) {
 		w.running = false
 		w.off <- how
 	}
+}
+
+// runsFull stops the machine as QEMU does when a write of its has found no room.
+func (w *world) runsFull() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.stopped = true
+	w.off <- &libvirtapi.OffError{Domain: "ws2022", Kind: libvirtapi.EventSuspended}
 }
 
 func (w *world) called(method string) bool {
@@ -288,7 +299,7 @@ func (w *world) StartPaused(ctx context.Context, d libvirtapi.Domain) error {
 	if w.running {
 		w.t.Error("the machine is started twice")
 	}
-	w.running = true
+	w.running, w.ran = true, false
 	w.lines = make(chan libvirtapi.ConsoleLine, 100)
 	w.off, w.gone = make(chan error, 1), make(chan struct{})
 	w.mu.Unlock()
@@ -319,10 +330,37 @@ func (w *world) Resume(ctx context.Context, d libvirtapi.Domain) error {
 	if !w.called("Listen") {
 		w.t.Error("the machine runs before its console is open")
 	}
+	w.mu.Lock()
+	ran := w.ran
+	w.ran = true
+	w.mu.Unlock()
+	if ran {
+		return w.goOn(ctx)
+	}
 	if err := w.does(ctx, "Resume"); err != nil {
 		return err
 	}
 	w.says("Resume")
+	return nil
+}
+
+// goOn is the resume of a machine that has run before.
+func (w *world) goOn(ctx context.Context) error {
+	if err := w.does(ctx, "go on"); err != nil {
+		return err
+	}
+	w.mu.Lock()
+	stopped, full := w.stopped, w.full
+	w.stopped = false
+	w.mu.Unlock()
+	switch {
+	case !stopped:
+		return &libvirtapi.Error{Op: "resume domain", Object: "ws2022", Kind: libvirtapi.ErrState}
+	case full:
+		w.runsFull()
+	default:
+		w.says("go on")
+	}
 	return nil
 }
 

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -142,7 +143,8 @@ func TestAwaitOffSeesAFullDisk(t *testing.T) {
 	if err := os.WriteFile(disk, sector, 0o666); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Truncate(disk, 64<<20); err != nil {
+	const size = 4 << 20
+	if err := os.Truncate(disk, size); err != nil {
 		t.Fatal(err)
 	}
 	d := guest(t, c, sector, func(doc string) string {
@@ -164,6 +166,41 @@ func TestAwaitOffSeesAFullDisk(t *testing.T) {
 	}
 	if said := libvirttest.Virsh(t, "domblkerror", d.Name); !strings.Contains(said, "no space") {
 		t.Errorf("virsh says of its disks: %q", said)
+	}
+
+	// Resumed without room it repeats the write, and is stopped again.
+	if err := c.Resume(ctx, d); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.AwaitOff(ctx, d); !errors.Is(err, libvirtapi.ErrNoSpace) {
+		t.Errorf("after a resume without room: %v", err)
+	}
+	// With room it goes on where it was, and no write is lost.
+	if out, err := exec.Command("mount", "-o", "remount,size=16m", dir).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	if err := c.Resume(ctx, d); err != nil {
+		t.Fatal(err)
+	}
+	const each = 16 * 512 // of what the guest writes at a time
+	for at := 0; at < size; {
+		image, err := os.ReadFile(disk)
+		if err != nil || len(image) != size {
+			t.Fatalf("%d bytes, %v", len(image), err)
+		}
+		for ; at < size && bytes.HasPrefix(image[at:], sector); at += each {
+		}
+		if ctx.Err() != nil {
+			t.Fatalf("the guest has written to %#x of %#x", at, size)
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	if s, err := c.State(ctx, d); err != nil || s.State != libvirtapi.StateRunning {
+		t.Errorf("it is %v, %v", s, err)
+	}
+	// Who resumes it by hand before us is no harm.
+	if err := c.Resume(ctx, d); !errors.Is(err, libvirtapi.ErrState) {
+		t.Errorf("a resume of a running guest: %v", err)
 	}
 }
 
