@@ -54,6 +54,12 @@ func (c *Conn) AwaitOff(ctx context.Context, d Domain) error {
 	if err != nil {
 		return err
 	}
+	return w.untilOff(ctx)
+}
+
+// untilOff goes by the events until one says that the guest is off, and ends the subscription.
+func (w *Watch) untilOff(ctx context.Context) error {
+	d := w.domain
 	defer w.Close()
 	for {
 		select {

@@ -13,10 +13,20 @@ func ConnectImpatient(ctx context.Context, uri string, open, call time.Duration)
 	return connect(ctx, uri, limits{open: open, ask: call, act: call})
 }
 
-// ProbeAs runs the probe with another accelerator and guest.
-func (c *Conn) ProbeAs(ctx context.Context, pool string, acc Accelerator, sector []byte) (Probe, error) {
-	return c.probe(ctx, pool, acc, sector)
+// Impatient lets the connection's calls take no longer than that, until usual is called.
+func (c *Conn) Impatient(call time.Duration) (usual func()) {
+	before := c.limits
+	c.limits.ask, c.limits.act = call, call
+	return func() { c.limits = before }
 }
+
+// ProbeAs runs the probe with another accelerator, guest and limit.
+func (c *Conn) ProbeAs(ctx context.Context, pool string, acc Accelerator, sector []byte, limit time.Duration) (Probe, error) {
+	return c.probe(ctx, pool, acc, sector, limit)
+}
+
+// UntilOff is AwaitOff for a subscription that is there.
+func (w *Watch) UntilOff(ctx context.Context) error { return w.untilOff(ctx) }
 
 // What the pure parts of the package are, for their tests.
 var (

@@ -82,23 +82,25 @@ func TestConnectToADaemonThatNeverAnswers(t *testing.T) {
 	if _, err := libvirtapi.Connect(ctx, deaf(t)); !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled: %v", err)
 	}
-	if took := time.Since(begin); took > 5*time.Second {
+	if took := time.Since(begin); took > 20*time.Second { // its usual limit is 30 s
 		t.Errorf("took %s", took)
 	}
 }
 
 func TestCallThatIsNeverAnswered(t *testing.T) {
 	p := libvirttest.NewProxy(t)
-	c, err := libvirtapi.ConnectImpatient(t.Context(), p.URI, 5*time.Second, 500*time.Millisecond)
+	c, err := libvirtapi.Connect(t.Context(), p.URI)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer c.Close()
 	p.Stall()
+	patient := c.Impatient(500 * time.Millisecond)
 	if _, err := c.DomainNames(t.Context()); !errors.Is(err, libvirtapi.ErrTimeout) {
 		t.Errorf("stalled: %v", err)
 	}
 	p.Flow()
+	patient()
 	if _, err := c.DomainNames(t.Context()); err != nil {
 		t.Errorf("the next call must connect anew: %v", err)
 	}
@@ -149,7 +151,7 @@ func TestTransferCutInMidStream(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx := within(t, 30*time.Second)
+	ctx := within(t)
 	data := bytes.NewReader(noise(t, size))
 	if _, err := c.UploadVolume(ctx, v, &tripwire{r: data, after: 20 << 20, do: p.Cut}, size, nil); !errors.Is(err, libvirtapi.ErrDisconnected) {
 		t.Errorf("upload: %v", err)
@@ -197,7 +199,7 @@ func TestConsoleSurvivesALostConnection(t *testing.T) {
 	}
 	t.Cleanup(func() { _ = c.Close() })
 	d := guest(t, c, libvirttest.Guest(t, "tick\r\n", 1, libvirttest.Again))
-	ctx := within(t, 60*time.Second)
+	ctx := within(t)
 	con, err := c.Console(ctx, d)
 	if err != nil {
 		t.Fatal(err)
@@ -249,7 +251,7 @@ func TestWatchSurvivesALostConnection(t *testing.T) {
 	}
 	t.Cleanup(func() { _ = c.Close() })
 	d := guest(t, c, libvirttest.Guest(t, "", 10, libvirttest.PowerOff))
-	ctx := within(t, 60*time.Second)
+	ctx := within(t)
 	w, err := c.Watch(ctx, d)
 	if err != nil {
 		t.Fatal(err)
@@ -270,9 +272,7 @@ func TestWatchSurvivesALostConnection(t *testing.T) {
 	}
 
 	// The guest powers off while libvirt is away: the state tells it afterwards.
-	done := make(chan error, 1)
-	go func() { done <- c.AwaitOff(ctx, d) }()
-	time.Sleep(300 * time.Millisecond)
+	done := awaitingOff(ctx, t, c, d)
 	p.Refuse(true)
 	p.Cut()
 	libvirttest.Virsh(t, "resume", d.Name)
@@ -322,20 +322,20 @@ func TestWatchEndsWithItsContext(t *testing.T) {
 func TestProbeTellsAGuestThatHangs(t *testing.T) {
 	c := libvirttest.Connect(t)
 	pool, dir := libvirttest.Pool(t)
-	p, err := c.ProbeAs(t.Context(), pool, libvirtapi.TCG, libvirtapi.ProbeSector())
+	p, err := c.ProbeAs(t.Context(), pool, libvirtapi.TCG, libvirtapi.ProbeSector(), 2*time.Minute)
 	if err != nil || p.Reason != "" {
 		t.Errorf("the probe's guest does not run: %+v, %v", p, err)
 	}
 	begin := time.Now()
-	p, err = c.ProbeAs(t.Context(), pool, libvirtapi.KVM, libvirttest.Guest(t, "something else\r\n", 1, libvirttest.Halt))
+	p, err = c.ProbeAs(t.Context(), pool, libvirtapi.KVM, libvirttest.Guest(t, "something else\r\n", 1, libvirttest.Halt), 5*time.Second)
 	if err != nil || p.Accelerator != libvirtapi.TCG || p.Reason == "" {
 		t.Errorf("%+v, %v", p, err)
 	}
-	p, err = c.ProbeAs(t.Context(), pool, libvirtapi.TCG, libvirttest.Guest(t, "something else\r\n", 1, libvirttest.Halt))
+	p, err = c.ProbeAs(t.Context(), pool, libvirtapi.TCG, libvirttest.Guest(t, "something else\r\n", 1, libvirttest.Halt), 5*time.Second)
 	if err != nil || !strings.Contains(p.Reason, "wrote nothing within") {
 		t.Errorf("%+v, %v", p, err)
 	}
-	if took := time.Since(begin); took > 16*time.Second {
+	if took := time.Since(begin); took > 2*probeTook {
 		t.Errorf("took %s", took)
 	}
 	left, err := os.ReadDir(dir)

@@ -31,7 +31,7 @@ func defineXML(t *testing.T, c *libvirtapi.Conn, doc string) libvirtapi.Domain {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 		defer cancel()
 		if err := c.Destroy(ctx, d); err != nil {
 			t.Error(err)

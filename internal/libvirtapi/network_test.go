@@ -59,7 +59,7 @@ func TestNetworkAndLease(t *testing.T) {
 	// client has its answer
 	var l libvirtapi.Lease
 	var err error
-	for range 100 {
+	for range 600 {
 		if l, err = c.Lease(t.Context(), id, strings.ToUpper(mac)); !errors.Is(err, libvirtapi.ErrNotFound) {
 			break
 		}
@@ -89,5 +89,5 @@ func dhcpClient(t *testing.T, bridge, mac string) {
 	t.Cleanup(func() { _ = exec.Command("ip", "link", "del", outside).Run() })
 	run("ip", "link", "set", outside, "master", bridge, "up")
 	run("ip", "-n", ns, "link", "set", inside, "up")
-	run("ip", "netns", "exec", ns, "busybox", "udhcpc", "-f", "-q", "-n", "-t", "20", "-T", "1", "-s", "/bin/true", "-i", inside)
+	run("ip", "netns", "exec", ns, "busybox", "udhcpc", "-f", "-q", "-n", "-t", "60", "-T", "1", "-s", "/bin/true", "-i", inside)
 }

@@ -48,17 +48,17 @@ func (c *Conn) ProbeKVM(ctx context.Context, pool string) (Probe, error) {
 		return Probe{TCG, "libvirt offers no KVM on this host: hardware virtualization is off in its firmware, " +
 			"nested virtualization is off on the machine that it runs on, or /dev/kvm is not there"}, nil
 	}
-	return c.probe(ctx, pool, KVM, probeSector())
+	return c.probe(ctx, pool, KVM, probeSector(), probeLimit)
 }
 
-// probe runs the sector's guest with an accelerator; TCG is for the tests.
-func (c *Conn) probe(ctx context.Context, pool string, acc Accelerator, sector []byte) (Probe, error) {
+// probe runs the sector's guest with an accelerator, and waits that long for its line; TCG is for the tests.
+func (c *Conn) probe(ctx context.Context, pool string, acc Accelerator, sector []byte, limit time.Duration) (Probe, error) {
 	disk, remove, err := c.probeDisk(ctx, pool, sector)
 	if err != nil {
 		return Probe{}, err
 	}
 	defer remove()
-	return c.probeGuest(ctx, acc, disk)
+	return c.probeGuest(ctx, acc, disk, limit)
 }
 
 // probeDisk makes the volume with the boot sector.
@@ -82,7 +82,7 @@ func (c *Conn) probeDisk(ctx context.Context, pool string, image []byte) (Volume
 }
 
 // probeGuest runs the guest. It is transient and dies with the connection that made it.
-func (c *Conn) probeGuest(ctx context.Context, acc Accelerator, disk Volume) (Probe, error) {
+func (c *Conn) probeGuest(ctx context.Context, acc Accelerator, disk Volume, limit time.Duration) (Probe, error) {
 	doc, err := probeXML(acc, ProbeName, disk.Path)
 	if err != nil {
 		return Probe{}, err
@@ -105,7 +105,7 @@ func (c *Conn) probeGuest(ctx context.Context, acc Accelerator, disk Volume) (Pr
 		defer cancel()
 		_ = c.Destroy(ctx, started)
 	}()
-	return c.probeOutput(ctx, acc, started)
+	return c.probeOutput(ctx, acc, started, limit)
 }
 
 // startProbe waits its turn when another build probes just now: a name that is taken says nothing about KVM.
@@ -148,7 +148,7 @@ func (c *Conn) probeTaken(ctx context.Context, err error) bool {
 }
 
 // probeOutput lets the guest run and waits for its line.
-func (c *Conn) probeOutput(ctx context.Context, acc Accelerator, d Domain) (Probe, error) {
+func (c *Conn) probeOutput(ctx context.Context, acc Accelerator, d Domain, patience time.Duration) (Probe, error) {
 	con, err := c.Console(ctx, d)
 	if err != nil {
 		return Probe{}, err
@@ -157,7 +157,7 @@ func (c *Conn) probeOutput(ctx context.Context, acc Accelerator, d Domain) (Prob
 	if err := c.Resume(ctx, d); err != nil {
 		return Probe{}, err
 	}
-	limit := time.NewTimer(probeLimit)
+	limit := time.NewTimer(patience)
 	defer limit.Stop()
 	for {
 		select {
@@ -170,7 +170,7 @@ func (c *Conn) probeOutput(ctx context.Context, acc Accelerator, d Domain) (Prob
 			}
 		case <-limit.C:
 			return Probe{TCG, fmt.Sprintf("/dev/kvm is there, but a test guest wrote nothing within %s: "+
-				"guests hang under it, as with broken nested virtualization", probeLimit)}, nil
+				"guests hang under it, as with broken nested virtualization", patience)}, nil
 		case <-ctx.Done():
 			return Probe{}, ctx.Err()
 		}

@@ -108,7 +108,8 @@ func bootDisk(t *testing.T, c *libvirtapi.Conn, files map[string]string) (libvir
 func until(t *testing.T, lines <-chan libvirtapi.ConsoleLine, text string) string {
 	t.Helper()
 	var said strings.Builder
-	limit := time.NewTimer(4 * time.Minute)
+	const patience = 15 * time.Minute // half a minute on an idle host
+	limit := time.NewTimer(patience)
 	defer limit.Stop()
 	for {
 		select {
@@ -121,7 +122,7 @@ func until(t *testing.T, lines <-chan libvirtapi.ConsoleLine, text string) strin
 				t.Fatalf("the console ended without %q:\n%s", text, said.String())
 			}
 		case <-limit.C:
-			t.Fatalf("no line %q in 4 minutes:\n%s", text, said.String())
+			t.Fatalf("no line %q in %s:\n%s", text, patience, said.String())
 		}
 	}
 }
@@ -135,7 +136,7 @@ func removed(t *testing.T, c *libvirtapi.Conn, d libvirtapi.Domain) {
 			t.Errorf("the machine has no %s: what is looked for afterwards?", path)
 		}
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	if err := errors.Join(c.Destroy(ctx, d), c.Undefine(ctx, d)); err != nil {
 		t.Fatal(err)

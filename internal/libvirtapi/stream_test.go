@@ -6,7 +6,6 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"testing"
-	"time"
 
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/libvirtapi"
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/libvirtapi/libvirttest"
@@ -16,7 +15,7 @@ import (
 func TestStreamsBeforeTheirReplies(t *testing.T) {
 	p := libvirttest.NewProxy(t)
 	p.Haste()
-	ctx := within(t, time.Minute)
+	ctx := within(t)
 	c, err := libvirtapi.Connect(ctx, p.URI)
 	if err != nil {
 		t.Fatal(err)

@@ -41,7 +41,7 @@ func TestMain(m *testing.M) {
 
 // asUser does with volumes what a build does, as a user who can't open them.
 func asUser(uri, pool string) error {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute) // ends what hangs
 	defer cancel()
 	c, err := libvirtapi.Connect(ctx, uri)
 	if err != nil || pool == "" {

@@ -41,7 +41,7 @@ func URI(t testing.TB) string {
 			t.Fatalf("%s -d: %v\n%s", daemon, startErr, out)
 		}
 	}
-	deadline := time.Now().Add(30 * time.Second)
+	deadline := time.Now().Add(2 * time.Minute)
 	for err = reachable(uri); err != nil; err = reachable(uri) {
 		if time.Now().After(deadline) {
 			t.Fatalf("libvirtd was started and still does not answer: %v", err)
