@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"errors"
 	"io"
-	"net"
 	"net/http"
 	"strings"
 	"sync"
@@ -15,40 +14,9 @@ import (
 
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/guest"
 	server "github.com/wintemplate/packer-plugin-wintemplate/internal/standin/winrm"
+	"github.com/wintemplate/packer-plugin-wintemplate/internal/standin/winrm/winrmtest"
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/winrm"
 )
-
-// pipes is a listener without a network, so that a test's clock can be the
-// bubble's.
-type pipes struct {
-	conns chan net.Conn
-	once  sync.Once
-	done  chan struct{}
-}
-
-func (p *pipes) dial(ctx context.Context, _, _ string) (net.Conn, error) {
-	near, far := net.Pipe()
-	select {
-	case p.conns <- far:
-		return near, nil
-	case <-p.done:
-		return nil, net.ErrClosed
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-}
-
-func (p *pipes) Accept() (net.Conn, error) {
-	select {
-	case c := <-p.conns:
-		return c, nil
-	case <-p.done:
-		return nil, net.ErrClosed
-	}
-}
-
-func (p *pipes) Close() error   { p.once.Do(func() { close(p.done) }); return nil }
-func (p *pipes) Addr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 5986} }
 
 // TestRefusedLogonsLockNobodyOut: Windows refuses a good password for a while.
 // The wait goes on past that, with the real client against a server that locks
@@ -97,12 +65,12 @@ func TestRefusedLogonsLockNobodyOut(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				line := &pipes{conns: make(chan net.Conn), done: make(chan struct{})}
+				line := winrmtest.NewPipe()
 				served := make(chan error, 1)
 				go func() { served <- service.Serve(line) }()
 				var said []string
 				w := newWire(winrm.Endpoint{Host: "guest", Port: 5986, User: "Administrator", Password: "x", Pin: pin},
-					func(text string) { said = append(said, text) }, winrm.WithDialer(line.dial))
+					func(text string) { said = append(said, text) }, winrm.WithDialer(line.Dial))
 				s := guest.NewSession(w, guest.WithTransient(w.transient))
 				_, err = s.WaitReady(t.Context(), guest.DefaultSettle("manifest"))
 				if (err != nil) != c.fails {

@@ -24,6 +24,8 @@ type Guest struct {
 	User     string
 	Password string
 	Pin      [sha256.Size]byte // of its certificate
+	// Dial leads to it, for winrm.WithDialer.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
 // Start serves on a loopback port until the test ends. Config's Start defaults
@@ -31,7 +33,16 @@ type Guest struct {
 // Certificate to a fresh one.
 func Start(t testing.TB, cfg winrm.Config) *Guest {
 	t.Helper()
-	g := &Guest{Host: "127.0.0.1", User: "Administrator", Password: "Pa&<ss>w0rd-" + strconv.Itoa(4711)}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return serve(t, cfg, l, l.Addr().(*net.TCPAddr).Port, (&net.Dialer{}).DialContext)
+}
+
+func serve(t testing.TB, cfg winrm.Config, l net.Listener, port int, dial func(ctx context.Context, network, address string) (net.Conn, error)) *Guest {
+	t.Helper()
+	g := &Guest{Host: "127.0.0.1", Port: port, User: "Administrator", Password: "Pa&<ss>w0rd-" + strconv.Itoa(4711), Dial: dial}
 	if cfg.Start == nil {
 		cfg.Start = Programs
 	}
@@ -51,11 +62,6 @@ func Start(t testing.TB, cfg winrm.Config) *Guest {
 		t.Fatal(err)
 	}
 	g.Server = s
-	l, err := net.Listen("tcp", g.Host+":0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	g.Port = l.Addr().(*net.TCPAddr).Port
 	done := make(chan struct{})
 	go func() { defer close(done); _ = s.Serve(l) }()
 	t.Cleanup(func() {
