@@ -67,6 +67,10 @@ func (c *caller) post(envelope string) (status int, body string) {
 	return w.Code, w.Body.String()
 }
 
+// held is how long a Receive may be held: longer than a busy host needs to start
+// a process.
+const held = "PT30S"
+
 // soap builds a good envelope; tests then spoil it.
 func soap(operation, shell, options, body string) string {
 	action := ""
@@ -79,7 +83,7 @@ func soap(operation, shell, options, body string) string {
 	if shell != "" {
 		selectors = `<w:SelectorSet><w:Selector Name="ShellId">` + shell + `</w:Selector></w:SelectorSet>`
 	}
-	return `<e:Envelope xmlns:e="` + nsSOAP + `" xmlns:a="` + nsAddressing + `" xmlns:w="` + nsWSMan + `" xmlns:rsp="` + nsShell + `"><e:Header><a:To>http://x/wsman</a:To><a:ReplyTo><a:Address>` + anonymous + `</a:Address></a:ReplyTo><w:MaxEnvelopeSize e:mustUnderstand="true">153600</w:MaxEnvelopeSize><w:OperationTimeout>PT0.2S</w:OperationTimeout><a:MessageID>uuid:1</a:MessageID><a:Action>` + action + `</a:Action><w:ResourceURI>` + resourceCmdShell + `</w:ResourceURI>` + selectors + `<w:OptionSet>` + options + `</w:OptionSet></e:Header><e:Body>` + body + `</e:Body></e:Envelope>`
+	return `<e:Envelope xmlns:e="` + nsSOAP + `" xmlns:a="` + nsAddressing + `" xmlns:w="` + nsWSMan + `" xmlns:rsp="` + nsShell + `"><e:Header><a:To>http://x/wsman</a:To><a:ReplyTo><a:Address>` + anonymous + `</a:Address></a:ReplyTo><w:MaxEnvelopeSize e:mustUnderstand="true">153600</w:MaxEnvelopeSize><w:OperationTimeout>` + held + `</w:OperationTimeout><a:MessageID>uuid:1</a:MessageID><a:Action>` + action + `</a:Action><w:ResourceURI>` + resourceCmdShell + `</w:ResourceURI>` + selectors + `<w:OptionSet>` + options + `</w:OptionSet></e:Header><e:Body>` + body + `</e:Body></e:Envelope>`
 }
 
 const createBody = `<rsp:Shell><rsp:InputStreams>stdin</rsp:InputStreams><rsp:OutputStreams>stdout stderr</rsp:OutputStreams></rsp:Shell>`
@@ -141,7 +145,7 @@ func TestRefusals(t *testing.T) {
 		{"unknown action", strings.Replace(good, "transfer/Create", "transfer/Get", 1), "2150858753"},
 		{"another resource", strings.Replace(good, resourceCmdShell, "http://schemas.microsoft.com/powershell/Microsoft.PowerShell", 1), "2150858811"},
 		{"a header that must be understood", strings.Replace(good, "</e:Header>", `<w:Frobnicate e:mustUnderstand="true"/></e:Header>`, 1), "2150858768"},
-		{"a time-out that is none", strings.Replace(good, "PT0.2S", "soon", 1), "2150858817"},
+		{"a time-out that is none", strings.Replace(good, held, "soon", 1), "2150858817"},
 		{"unknown shell", soap("Command", "NONE", "", commandBodyOf("x")), "2150858843"},
 		{"shell without a body", soap("Create", "", "", ""), "2150858817"},
 	} {
@@ -181,8 +185,8 @@ func TestCommandLifeCycle(t *testing.T) {
 		c.t = t
 		id := c.command(sh, "hang", "")
 		began := time.Now()
-		c.wantFault(soap("Receive", sh, "", receiveBodyOf(id)), "2150858793")
-		if took := time.Since(began); took < 200*time.Millisecond || took > 2*time.Second {
+		c.wantFault(strings.Replace(soap("Receive", sh, "", receiveBodyOf(id)), held, "PT0.2S", 1), "2150858793")
+		if took := time.Since(began); took < 200*time.Millisecond || took > 20*time.Second {
 			t.Errorf("the Receive was held for %s, want 200 ms", took)
 		}
 		status, body := c.post(soap("Signal", sh, "", `<rsp:Signal CommandId="`+id+`"><rsp:Code>`+signalTerminate+`</rsp:Code></rsp:Signal>`))
@@ -273,11 +277,18 @@ func TestQuotas(t *testing.T) {
 	few := newCaller(t, Config{Quotas: Quotas{OperationsPerUser: 1}})
 	sh := few.shell()
 	id := few.command(sh, "hang", "")
-	held := make(chan struct{})
-	go func() { defer close(held); few.post(soap("Receive", sh, "", receiveBodyOf(id))) }()
-	time.Sleep(50 * time.Millisecond)
+	ended := make(chan struct{})
+	go func() { defer close(ended); few.post(soap("Receive", sh, "", receiveBodyOf(id))) }()
+	for under := 0; under == 0; time.Sleep(time.Millisecond) {
+		few.s.mu.Lock()
+		for _, n := range few.s.operations {
+			under += n
+		}
+		few.s.mu.Unlock()
+	}
 	few.wantFault(soap("Create", "", "", createBody), "2150859174")
-	<-held
+	_ = few.s.Close() // ends the Receive
+	<-ended
 }
 
 // KB5020282: ten refused logons lock the account for ten minutes, also for
