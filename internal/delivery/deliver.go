@@ -114,7 +114,11 @@ func (s *Server) pulled(ctx context.Context, g Guest, f File, remotePath string,
 		case <-started:
 		case <-ctx.Done():
 		case <-time.After(s.patience):
-			cancel(errNotReached)
+			select {
+			case <-started: // on a busy host both can be so before this looks
+			default:
+				cancel(errNotReached)
+			}
 		}
 	}()
 	var stdout, stderr bytes.Buffer

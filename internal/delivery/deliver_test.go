@@ -96,7 +96,10 @@ func TestDeliver(t *testing.T) {
 			var server *Server
 			if !tc.noServer {
 				server = serve(t, g.Host)
-				server.patience = 300 * time.Millisecond
+				server.patience = time.Minute
+				if tc.httpErr == "firewall" { // nobody will come
+					server.patience = 300 * time.Millisecond
+				}
 			}
 			last := map[Way]int64{}
 			report, err := Deliver(t.Context(), client(g), server, f, remote, func(way Way, done int64) { last[way] = done })
