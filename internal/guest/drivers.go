@@ -55,8 +55,6 @@ type InstallParameters struct {
 	Beside []PayloadFile `json:"beside"`
 	// Properties are MSI properties, NAME=VALUE.
 	Properties []string `json:"properties"`
-	// Certificates are .cer files to put into TrustedPublisher first.
-	Certificates []string `json:"certificates"`
 	// TimeoutSeconds ends msiexec.exe.
 	TimeoutSeconds int `json:"timeout_seconds"`
 }

@@ -282,7 +282,6 @@ func TestInstallers(t *testing.T) {
 			t.Parallel()
 			m := scripttest.New(t).Set("$global:Exit['msiexec.exe'] = " + c.exit)
 			p := installer(t, m)
-			p.Certificates = []string{`D:\a b.cer`}
 			r, reboot, err := run(m, p)
 			if err != nil || r.ExitCode != c.code || reboot != c.reboot {
 				t.Fatalf("%+v, reboot %v, %v", r, reboot, err)
@@ -294,9 +293,6 @@ func TestInstallers(t *testing.T) {
 			want := `msiexec.exe /i D:\x.msi /qn /norestart /l*v C:\Windows\Temp\wintemplate-virtio-win.log A=1`
 			if got := calls[0].String(); !strings.EqualFold(got, want) {
 				t.Errorf("got  %s\nwant %s", got, want)
-			}
-			if c := m.Calls(t, "certutil.exe"); len(c) != 1 || c[0].String() != `certutil.exe -f -addstore TrustedPublisher D:\a b.cer` {
-				t.Errorf("certutil: %v", c)
 			}
 		})
 	}
@@ -318,7 +314,7 @@ func TestInstallers(t *testing.T) {
 			m.Put(t, `C:\Windows\INF\setupapi.dev.log`, "the log's end")
 			p := installer(t, m)
 			writeFile(t, filepath.Join(m.Disc("D"), "a b.inf"), "msi")
-			p.Path, p.Certificates = `D:\a b.inf`, []string{`D:\a.cer`}
+			p.Path = `D:\a b.inf`
 			if c.fails != "" {
 				if e := fails(t, guest.DriversInstall, m, p, "pnputil"); !strings.Contains(e.Message, c.fails) || e.Detail != "the log's end" {
 					t.Errorf("%+v", e)
@@ -329,7 +325,7 @@ func TestInstallers(t *testing.T) {
 			if err != nil || strconv.Itoa(r.ExitCode) != exit || reboot != c.reboot || !strings.HasSuffix(r.Log, "setupapi.dev.log") {
 				t.Errorf("%s: %+v, reboot %v, %v", exit, r, reboot, err)
 			}
-			if calls := m.Calls(t, "certutil.exe", "pnputil.exe", "msiexec.exe"); len(calls) != 2 || calls[1].String() != `pnputil.exe /add-driver D:\a b.inf /install` {
+			if calls := m.Calls(t, "pnputil.exe", "msiexec.exe"); len(calls) != 1 || calls[0].String() != `pnputil.exe /add-driver D:\a b.inf /install` {
 				t.Errorf("%s: %v", exit, calls)
 			}
 		}
@@ -402,13 +398,6 @@ func TestInstallers(t *testing.T) {
 	t.Run("the file is gone", func(t *testing.T) {
 		t.Parallel()
 		fails(t, guest.AgentInstall, scripttest.New(t), guest.InstallParameters{Path: `C:\gone.msi`, TimeoutSeconds: 1}, "not-found")
-	})
-	t.Run("the certificate is refused", func(t *testing.T) {
-		t.Parallel()
-		m := scripttest.New(t).Set("$global:Exit['certutil.exe'] = 5")
-		p := installer(t, m)
-		p.Certificates = []string{`D:\a.cer`}
-		fails(t, guest.DriversInstall, m, p, "certificate")
 	})
 }
 

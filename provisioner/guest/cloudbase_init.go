@@ -129,7 +129,7 @@ func (c *CloudbaseInit) run(ctx context.Context, r *run) error {
 	}
 	r.ui.Say(fmt.Sprintf("From %s (%d bytes)", msi.Path, msi.Size))
 	installed, reboot, err := guest.CloudbaseInstall.Detached(ctx, r.session, guest.InstallParameters{
-		Path: msi.Path, SHA256: msi.SHA256, Certificates: []string{}, TimeoutSeconds: 40 * 60,
+		Path: msi.Path, SHA256: msi.SHA256, TimeoutSeconds: 40 * 60,
 		// As LocalSystem: otherwise the MSI makes an administrator of its own,
 		// whose password the service resets at each run.
 		Properties: []string{"RUN_SERVICE_AS_LOCAL_SYSTEM=1"},

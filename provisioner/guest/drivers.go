@@ -205,7 +205,7 @@ func (d *Drivers) agent(ctx context.Context, r *run) error {
 			return fmt.Errorf("%s; %w", problems, err)
 		}
 		_, reboot, err := guest.AgentInstall.Detached(ctx, r.session, guest.InstallParameters{
-			Path: msi.Path, SHA256: msi.SHA256, Properties: []string{}, Certificates: []string{}, TimeoutSeconds: 15 * 60,
+			Path: msi.Path, SHA256: msi.SHA256, Properties: []string{}, TimeoutSeconds: 15 * 60,
 		}, guest.Detachment{})
 		if err != nil {
 			return err

@@ -69,7 +69,7 @@ func TestScriptEveryOperation(t *testing.T) {
 	const folder = `C:\ProgramData\wintemplate\tasks\x`
 	text := "[DEFAULT]\r\n# $x `q \"d\" 's'\r\n"
 	digest := func(s string) string { d := sha256.Sum256([]byte(s)); return hex.EncodeToString(d[:]) }
-	msi := guest.InstallParameters{Path: `C:\x.msi`, SHA256: digest("msi"), Properties: []string{}, Certificates: []string{}, TimeoutSeconds: 60}
+	msi := guest.InstallParameters{Path: `C:\x.msi`, SHA256: digest("msi"), Properties: []string{}, TimeoutSeconds: 60}
 	const file = "Set-File 'C:\\x.msi'; [IO.File]::WriteAllText((Get-Item 'C:\\x.msi').FullName, 'msi'); "
 	const cloudbase = aServer + `Set-TestService 'cloudbase-init' 4; foreach ($n in 'bin\OpenStackService.exe', 'Python\Scripts\cloudbase-init.exe', 'conf\x') { Set-File "C:\Program Files\Cloudbase Solutions\Cloudbase-Init\$n" }; `
 	none := func(guest.None) bool { return true }

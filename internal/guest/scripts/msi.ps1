@@ -1,4 +1,5 @@
-# Looks at the file and at those beside it, and trusts the certificates that its drivers are signed with.
+# Looks at the file and at those beside it. Whom Windows trusts is not changed here: the first logon of this plugin's
+# builders trusts the drivers ISO's signers (bootstrap.ps1).
 function Confirm-Package($Package) {
     foreach ($file in @($Package) + @($Package.beside)) {
         if (-not (Test-Path -LiteralPath $file.path)) {
@@ -8,10 +9,6 @@ function Confirm-Package($Package) {
         if ($file.sha256 -ne '' -and $hash -ne $file.sha256) {
             Stop-Operation -Code 'digest' -Message "$($file.path) has SHA-256 $hash, expected $($file.sha256)"
         }
-    }
-    foreach ($certificate in @($Package.certificates)) {
-        $code = Invoke-Program -File 'certutil.exe' -Arguments '-f', '-addstore', 'TrustedPublisher', "`"$certificate`"" -TimeoutSeconds 120
-        if ($code -ne 0) { Stop-Operation -Code 'certificate' -Message "certutil.exe ended with $code when it added $certificate to TrustedPublisher" }
     }
 }
 

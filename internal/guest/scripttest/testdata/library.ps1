@@ -74,7 +74,7 @@ Set-Alias -Name Get-Boot -Value Test-GetBoot -Scope Global
 Set-Alias -Name Get-ProcessIdentity -Value Test-GetProcessIdentity -Scope Global
 Set-Alias -Name Remove-BuildCertificate -Value Test-RemoveBuildCertificate -Scope Global
 
-foreach ($program in 'msiexec.exe', 'certutil.exe', 'icacls.exe', 'shutdown.exe', 'netsh.exe', 'logoff.exe', 'dism.exe', 'sc.exe', 'sysprep.exe', 'powercfg.exe', 'pnputil.exe', 'wevtutil.exe', 'defrag.exe', 'powershell.exe') {
+foreach ($program in 'msiexec.exe', 'icacls.exe', 'shutdown.exe', 'netsh.exe', 'logoff.exe', 'dism.exe', 'sc.exe', 'sysprep.exe', 'powercfg.exe', 'pnputil.exe', 'wevtutil.exe', 'defrag.exe', 'powershell.exe') {
     New-Stub $program ([ScriptBlock]::Create("Resolve-Exit '$program' `$args"))
 }
 New-Stub Start-Sleep

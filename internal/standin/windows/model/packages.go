@@ -178,11 +178,6 @@ func (m *Model) confirmPackage(p guest.InstallParameters) error {
 			return failure("digest", "%s has SHA-256 %s, expected %s", f.Path, sum, f.SHA256)
 		}
 	}
-	for _, certificate := range p.Certificates {
-		if err := m.trustPublisher(certificate); err != nil {
-			return failure("certificate", "certutil.exe ended with 2 when it added %s to TrustedPublisher", certificate)
-		}
-	}
 	return nil
 }
 
