@@ -533,6 +533,31 @@ func TestOtherAccountsMayStay(t *testing.T) {
 	}
 }
 
+// A product key is told, and never shown; Microsoft's own may be anywhere.
+func TestProductKeysInLogs(t *testing.T) {
+	t.Parallel()
+	const mak, gvlk, avma = "RBWQ3-CD7T6-PPX4V-KJ9MY-22HFG", "VDYBN-27WPP-V4HQT-9VMD4-VMK7H", "YQB4H-NKHHJ-Q6K4R-4VMY6-VCH67"
+	const line = "DISM.EXE: Executing command line: dism.exe /Online /ProductKey:"
+	s := good(UEFI)
+	s.Windows["Windows/Logs/DISM/dism.log"] = []byte(line + gvlk + " /AcceptEula\r\n" + line + avma + "\r\n" + line + "*****-*****-*****-*****-*****\r\n")
+	s.Windows["Windows/Logs/DISM/other.txt"] = []byte(mak)
+	if r := s.check(t); len(r.Warnings()) > 0 || !holds(r, "product-key", handoff.OK) {
+		t.Errorf("%+v", r.Warnings())
+	}
+	for name, text := range map[string][]byte{"dism.log": []byte(line + strings.ToLower(mak)), "DISM.LOG.BAK": utf16le(line + mak + " /AcceptEula")} {
+		s = good(UEFI)
+		s.Windows["Windows/Logs/DISM/"+name] = text
+		r := s.check(t)
+		w := r.Warnings()
+		if r.Err() != nil || len(w) != 1 || w[0].ID != "product-key" || !strings.HasSuffix(w[0].Object, `\`+name) || w[0].Remedy == "" || !holds(r, "product-key", handoff.Warning) {
+			t.Errorf("%s: %+v, %v", name, w, r.Err())
+		}
+		if strings.Contains(strings.ToUpper(fmt.Sprint(r.Findings)), mak) {
+			t.Error("the key is shown")
+		}
+	}
+}
+
 // A task that is left is told, and is no reason to lose a build.
 func TestTaskThatIsLeft(t *testing.T) {
 	t.Parallel()

@@ -66,7 +66,7 @@ func (c *checker) run() error {
 	c.openHives()
 	for _, check := range []func(){
 		c.checkImageState, c.checkBootDrivers, c.checkCloudbaseInit, c.checkAnswerFiles, c.checkAutologon,
-		c.checkWinRM, c.checkAccount, c.checkTasks, c.checkSettings, c.checkRemnants, c.collectFacts,
+		c.checkWinRM, c.checkAccount, c.checkTasks, c.checkKeys, c.checkSettings, c.checkRemnants, c.collectFacts,
 	} {
 		check()
 		if err := c.ctx.Err(); err != nil {

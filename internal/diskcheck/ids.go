@@ -25,7 +25,7 @@ func IDs(want Expect) []string {
 	if want.Account != "" {
 		ids = append(ids, "hive-sam", "build-account")
 	}
-	ids = append(ids, "build-task")
+	ids = append(ids, "build-task", "product-key")
 	for _, s := range answerfile.BuildSettings() {
 		if judged(s, want) {
 			ids = append(ids, "build-"+s.ID)

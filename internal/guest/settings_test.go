@@ -130,7 +130,7 @@ func TestEditionConvert(t *testing.T) {
 	if r.From != "ServerStandardEval" || r.ExitCode != 3010 || !reboot {
 		t.Errorf("%+v %v", r, reboot)
 	}
-	if c := m.Calls(t, "dism.exe"); c[0].String() != "dism.exe /Online /Set-Edition:ServerStandard /ProductKey:VDYBN-27WPP-V4HQT-9VMD4-VMK7H /AcceptEula /Quiet /NoRestart" {
+	if c := m.Calls(t, "dism.exe"); c[0].String() != `dism.exe /Online /Set-Edition:ServerStandard /ProductKey:VDYBN-27WPP-V4HQT-9VMD4-VMK7H /AcceptEula /Quiet /NoRestart /LogPath:C:\Windows\Temp\wintemplate-dism.log` {
 		t.Errorf("%v", c)
 	}
 	m = scripttest.New(t).Set(strings.Replace(eval, "ServerStandardEval", "ServerStandard", 1))
@@ -143,6 +143,31 @@ func TestEditionConvert(t *testing.T) {
 		t.Error(e.Message)
 	}
 	fails(t, guest.EditionConvert, scripttest.New(t).Set(eval+`$global:Exit['dism.exe'] = 1168`), p, "dism")
+}
+
+// TestKeyLeavesDismsLog: however dism.exe ends, and in whatever it writes.
+func TestKeyLeavesDismsLog(t *testing.T) {
+	t.Parallel()
+	const key, log = "VDYBN-27WPP-V4HQT-9VMD4-VMK7H", `C:\Windows\Temp\wintemplate-dism.log`
+	const eval = `Set-Reg 'HKLM:\SOFTWARE\Microsoft\Windows NT\CurrentVersion' EditionID 'ServerStandardEval'; $global:Cim['Win32_ComputerSystem'] = [pscustomobject]@{ DomainRole = 2 };`
+	const writes = `$global:OnRun['dism.exe'] = {
+    $line = 'Info DISM.EXE: Executing command line: dism.exe /Online /ProductKey:vdybn-27wpp-v4hqt-9vmd4-vmk7h'
+    Set-File 'C:\Windows\Temp\wintemplate-dism.log' "$line, $(($line.ToCharArray() -join [char]0)), VDYBN-27WPP-V4HQT-9VMD4-VMK7H and no more"
+};`
+	p := guest.EditionConvertParameters{Target: "ServerStandard", ProductKey: key, TimeoutSeconds: 60}
+	for _, exit := range []string{"3010", "1168"} {
+		m := scripttest.New(t).Set(eval + writes + "$global:Exit['dism.exe'] = " + exit)
+		if exit == "3010" {
+			do(t, guest.EditionConvert, m, p)
+		} else if f := fails(t, guest.EditionConvert, m, p, "dism"); !strings.Contains(f.Message, log) {
+			t.Errorf("%+v", f)
+		}
+		got := strings.TrimPrefix(strings.ReplaceAll(m.Get(t, log), "\x00", ""), "\ufeff")
+		if strings.Contains(strings.ToUpper(got), key) || strings.Count(got, "*****-*****-*****-*****-*****") != 3 ||
+			!strings.HasPrefix(got, "Info DISM.EXE: Executing command line: dism.exe /Online /ProductKey:") || !strings.HasSuffix(got, " and no more") {
+			t.Errorf("%s: %q", exit, got)
+		}
+	}
 }
 
 func TestActivation(t *testing.T) {

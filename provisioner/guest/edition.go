@@ -17,7 +17,10 @@ type Edition struct {
 	// Datacenter only.
 	Target string `mapstructure:"target" required:"true"`
 	// The product key of that edition. Default: Microsoft's public KMS client
-	// key for it.
+	// key for it. DISM takes it on its command line only: in DISM's log it is
+	// overwritten, but a policy that audits command lines puts it into the
+	// Security log, which only sysprep deletes. A key that is not public is
+	// better given to `activation`, which uses no command line.
 	ProductKey string `mapstructure:"product_key"`
 }
 

@@ -1,3 +1,31 @@
+# Overwrites a product key in a log where it lies, in one byte a letter or two.
+function Hide-Key([string]$Path, [string]$Key) {
+    if (-not (Test-Path -LiteralPath $Path) -or $Key -eq '') { return }
+    try {
+        $stream = (Get-Item -LiteralPath $Path).Open('Open', 'ReadWrite', 'ReadWrite')
+        try {
+            $bytes = New-Object -TypeName byte[] -ArgumentList ([int]$stream.Length)
+            $count = $stream.Read($bytes, 0, $bytes.Length)
+            # Code page 28591 has a character for each byte.
+            $latin = [Text.Encoding]::GetEncoding(28591)
+            $text = $latin.GetString($bytes, 0, $count)
+            foreach ($form in $Key, ($Key.ToCharArray() -join "`0")) {
+                $mask = $latin.GetBytes(($form -replace '[^-\0]', '*'))
+                for ($at = 0; ($at = $text.IndexOf($form, $at, [StringComparison]::OrdinalIgnoreCase)) -ge 0; $at += $form.Length) {
+                    $null = $stream.Seek($at, 'Begin')
+                    $stream.Write($mask, 0, $mask.Length)
+                }
+            }
+            $stream.Flush($true)
+        } finally {
+            $stream.Dispose()
+        }
+    } catch {
+        # The seal overwrites the whole file.
+        Write-Verbose -Message "$_"
+    }
+}
+
 $version = 'HKLM:\SOFTWARE\Microsoft\Windows NT\CurrentVersion'
 $from = [string](Get-RegistryValue -Key $version -Name 'EditionID' -Default '')
 if ($from -eq $Parameters.target) { return Complete-Operation -Result @{ from = $from; exit_code = 0; targets = @() } }
@@ -8,7 +36,14 @@ $targets = @(Get-WindowsEdition -Online -Target | ForEach-Object { "$($_.Edition
 if ($Parameters.target -notin $targets) {
     Stop-Operation -Code 'no-target' -Message "$from cannot become $($Parameters.target); it can become $($targets -join ', '). A client's evaluation cannot be converted, and a Datacenter one becomes Datacenter only"
 }
-$arguments = @('/Online', "/Set-Edition:$($Parameters.target)", "/ProductKey:$($Parameters.product_key)", '/AcceptEula', '/Quiet', '/NoRestart')
-$code = Invoke-Program -File 'dism.exe' -Arguments $arguments -TimeoutSeconds $Parameters.timeout_seconds
-if ($code -notin 0, 3010) { Stop-Operation -Code 'dism' -Message "dism.exe /Set-Edition:$($Parameters.target) ended with $code; its log is $env:SystemRoot\Logs\DISM\dism.log in the guest" }
+# DISM takes the key on its command line only (Set-WindowsEdition has no -ProductKey, windows-powershell-docs#1090), and
+# begins its log with that line. So it gets a log of its own, whose name is one that the seal overwrites.
+$log = "$env:SystemRoot\Temp\wintemplate-dism.log"
+$arguments = @('/Online', "/Set-Edition:$($Parameters.target)", "/ProductKey:$($Parameters.product_key)", '/AcceptEula', '/Quiet', '/NoRestart', "/LogPath:$log")
+try {
+    $code = Invoke-Program -File 'dism.exe' -Arguments $arguments -TimeoutSeconds $Parameters.timeout_seconds
+} finally {
+    Hide-Key -Path $log -Key $Parameters.product_key
+}
+if ($code -notin 0, 3010) { Stop-Operation -Code 'dism' -Message "dism.exe /Set-Edition:$($Parameters.target) ended with $code; its log is $log in the guest" }
 Complete-Operation -Reboot $true -Result @{ from = $from; exit_code = $code; targets = $targets }

@@ -2,7 +2,9 @@ package model
 
 import (
 	"context"
+	"fmt"
 	"net"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -146,11 +148,28 @@ func (m *Model) editionConvert(_ context.Context, _ caller, p guest.EditionConve
 		return r, false, failure("no-target", "%s cannot become %s; it can become %s. A client's evaluation cannot be converted, and a Datacenter one becomes Datacenter only", from, p.Target, strings.Join(r.Targets, ", "))
 	}
 	code := m.setEdition(product, p.Target, p.ProductKey)
+	if err := m.dismLog(p); err != nil {
+		return r, false, err
+	}
 	if code != dismRestart {
-		return r, false, failure("dism", `dism.exe /Set-Edition:%s ended with %d; its log is C:\Windows\Logs\DISM\dism.log in the guest`, p.Target, code)
+		return r, false, failure("dism", `dism.exe /Set-Edition:%s ended with %d; its log is C:\%s in the guest`, p.Target, code, dismLog)
 	}
 	r.ExitCode = code
 	return r, true, nil
+}
+
+const dismLog = `Windows\Temp\wintemplate-dism.log`
+
+// dismLog is the log that dism.exe was told to write, which begins with its
+// command line; the script then writes over the key.
+func (m *Model) dismLog(p guest.EditionConvertParameters) error {
+	line := func(key string) []byte {
+		return fmt.Appendf(nil, "Info DISM DISM.EXE: Executing command line: dism.exe /Online /Set-Edition:%s /ProductKey:%s /AcceptEula /Quiet /NoRestart\r\n", p.Target, key)
+	}
+	if err := m.disk.write(dismLog, line(p.ProductKey)); err != nil {
+		return err
+	}
+	return m.disk.overwrite(dismLog, line(regexp.MustCompile(`[^-]`).ReplaceAllString(p.ProductKey, "*")))
 }
 
 // setEdition does `dism.exe /Online /Set-Edition: /ProductKey: /NoRestart`. The

@@ -112,6 +112,13 @@ var breakers = map[string]func(*broken){
 	"build-task": func(b *broken) {
 		b.Merge(`HKLM\SOFTWARE\Microsoft\Windows NT\CurrentVersion\Schedule\TaskCache\Tree\wintemplate-seal-1`, `"SD"=hex:00`)
 	},
+	"product-key": func(b *broken) {
+		local := filepath.Join(b.dir, "dism.log")
+		if err := os.WriteFile(local, []byte("dism.exe /Online /ProductKey:RBWQ3-CD7T6-PPX4V-KJ9MY-22HFG\r\n"), 0o600); err != nil {
+			b.t.Fatal(err)
+		}
+		b.Rebuild(fmt.Sprintf("add '%s' '/Windows/Logs/DISM/dism.log'", local))
+	},
 	"secret-remnant": func(b *broken) {
 		b.Write(b.Drive, b.c.Size/2, []byte("x "+b.Want.Secrets[0])) // a quarter of the disk is used
 	},
