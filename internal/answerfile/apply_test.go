@@ -200,7 +200,7 @@ func TestApplyUnderWine(t *testing.T) {
 			}
 			bin, log := filepath.Join(dir, "bin"), filepath.Join(dir, "log")
 			writeStubs(t, bin, log, test.fails, test.found)
-			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute) // ends what hangs
 			defer cancel()
 			run := exec.CommandContext(ctx, "wine", "cmd", "/c", `D:\wintemplate\apply.cmd`)
 			run.Env = append(os.Environ(), "WINEPREFIX="+prefix, "WINEDEBUG=-all", "DISPLAY=", "WINEPATH="+winePath(bin))

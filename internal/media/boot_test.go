@@ -39,7 +39,7 @@ func boots(t *testing.T, firmware, disc, format string) string {
 	if err != nil {
 		t.Fatal("qemu-system-x86_64 is not installed; it is in Debian's package qemu-system-x86")
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute) // seconds on an idle host
 	defer cancel()
 	out, err := exec.CommandContext(ctx, qemu, args...).CombinedOutput()
 	printed, _ := os.ReadFile(serial)

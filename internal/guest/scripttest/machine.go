@@ -107,7 +107,7 @@ func (m *Machine) Script(ctx context.Context, text string, stdin io.Reader, stdo
 		return 1, err
 	}
 	defer func() { _ = os.Remove(scenario) }()
-	ctx, cancel := context.WithTimeout(ctx, 3*time.Minute)
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Minute) // ends what hangs
 	defer cancel()
 	arguments := []string{"-NoProfile"}
 	if runtime.GOOS == "windows" {

@@ -69,7 +69,7 @@ func Run(t testing.TB, script string, disks ...Disk) string {
 		}
 		args = append(args, "-drive", fmt.Sprintf("file=%s,format=%s,if=virtio,readonly=%s", d.Path, d.Format, readonly))
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 4*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 12*time.Minute) // half a minute on an idle host
 	defer cancel()
 	out, err := exec.CommandContext(ctx, need(t, "qemu-system-x86", "qemu-system-x86_64"), args...).CombinedOutput()
 	printed, _ := os.ReadFile(serial)
