@@ -17,7 +17,7 @@ func noLeaks(ts *testscript.TestScript, _ bool, _ []string) {
 	before := ts.Value("before").(state)
 	var added []string
 	// a plugin's process needs a moment to end after packer has
-	for range 20 {
+	for range 240 {
 		now, err := host(ts.Getenv("WORK"))
 		ts.Check(err)
 		if added = now.since(before); len(added) == 0 {

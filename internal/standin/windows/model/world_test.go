@@ -264,7 +264,7 @@ func (w *world) awaitPower(want string) {
 		if got != want {
 			w.t.Fatalf("power: %s, want %s", got, want)
 		}
-	case <-time.After(20 * time.Second):
+	case <-time.After(2 * time.Minute):
 		w.t.Fatalf("no %s", want)
 	}
 }
