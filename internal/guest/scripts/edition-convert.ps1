@@ -1,28 +1,29 @@
 # Overwrites a product key in a log where it lies, in one byte a letter or two.
 function Hide-Key([string]$Path, [string]$Key) {
-    if (-not (Test-Path -LiteralPath $Path) -or $Key -eq '') { return }
+    $stream = (Get-Item -LiteralPath $Path).Open('Open', 'ReadWrite', 'ReadWrite')
     try {
-        $stream = (Get-Item -LiteralPath $Path).Open('Open', 'ReadWrite', 'ReadWrite')
-        try {
-            $bytes = New-Object -TypeName byte[] -ArgumentList ([int]$stream.Length)
-            $count = $stream.Read($bytes, 0, $bytes.Length)
-            # Code page 28591 has a character for each byte.
-            $latin = [Text.Encoding]::GetEncoding(28591)
-            $text = $latin.GetString($bytes, 0, $count)
-            foreach ($form in $Key, ($Key.ToCharArray() -join "`0")) {
-                $mask = $latin.GetBytes(($form -replace '[^-\0]', '*'))
-                for ($at = 0; ($at = $text.IndexOf($form, $at, [StringComparison]::OrdinalIgnoreCase)) -ge 0; $at += $form.Length) {
-                    $null = $stream.Seek($at, 'Begin')
-                    $stream.Write($mask, 0, $mask.Length)
-                }
+        $bytes = New-Object -TypeName byte[] -ArgumentList ([int]$stream.Length)
+        $count = $stream.Read($bytes, 0, $bytes.Length)
+        # Code page 28591 has a character for each byte.
+        $latin = [Text.Encoding]::GetEncoding(28591)
+        $text = $latin.GetString($bytes, 0, $count)
+        foreach ($form in $Key, ($Key.ToCharArray() -join "`0")) {
+            $mask = $latin.GetBytes(($form -replace '[^-\0]', '*'))
+            for ($at = 0; ($at = $text.IndexOf($form, $at, [StringComparison]::OrdinalIgnoreCase)) -ge 0; $at += $form.Length) {
+                $null = $stream.Seek($at, 'Begin')
+                $stream.Write($mask, 0, $mask.Length)
             }
-            $stream.Flush($true)
-        } finally {
-            $stream.Dispose()
         }
-    } catch {
-        # The seal overwrites the whole file.
-        Write-Verbose -Message "$_"
+        $stream.Flush($true)
+    } finally {
+        $stream.Dispose()
+    }
+}
+
+# DISM's own processes may hold the log for a moment longer. One that stays held is left to the seal, which overwrites it.
+function Hide-KeyOfLog([string]$Path, [string]$Key) {
+    for ($try = 0; $try -lt 5 -and $Key -ne '' -and (Test-Path -LiteralPath $Path); $try++) {
+        try { Hide-Key -Path $Path -Key $Key; return } catch { Write-Verbose -Message "$_"; Start-Sleep -Seconds 2 }
     }
 }
 
@@ -43,7 +44,7 @@ $arguments = @('/Online', "/Set-Edition:$($Parameters.target)", "/ProductKey:$($
 try {
     $code = Invoke-Program -File 'dism.exe' -Arguments $arguments -TimeoutSeconds $Parameters.timeout_seconds
 } finally {
-    Hide-Key -Path $log -Key $Parameters.product_key
+    Hide-KeyOfLog -Path $log -Key $Parameters.product_key
 }
 if ($code -notin 0, 3010) { Stop-Operation -Code 'dism' -Message "dism.exe /Set-Edition:$($Parameters.target) ended with $code; its log is $log in the guest" }
 Complete-Operation -Reboot $true -Result @{ from = $from; exit_code = $code; targets = $targets }
