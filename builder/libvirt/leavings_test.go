@@ -1,6 +1,9 @@
 package libvirt
 
 import (
+	"maps"
+	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/beacon"
@@ -16,20 +19,34 @@ func TestWhatMayStay(t *testing.T) {
 		}
 		return map[string]any{"proxy": block}
 	}
+	folder := t.TempDir()
+	payload := func(name string) map[string]any {
+		path := filepath.Join(folder, name)
+		if err := os.WriteFile(path, []byte(name), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return map[string]any{"payload": []string{path}}
+	}
 	for name, c := range map[string]struct {
 		fields     map[string]any
 		says       string
 		buildProxy bool
 		recovery   bool
+		cloudbase  bool
 	}{
-		"nothing":                  {nil, "", false, false},
-		"a proxy of the build":     {proxy(nil), "", true, false},
-		"a proxy that stays":       {proxy(map[string]any{"keep_in_template": true}), "", false, false},
-		"the recovery partition":   {nil, beacon.RecoveryKept, false, true},
-		"another operation speaks": {nil, "guest.recovery.remove", false, false},
+		"nothing":                  {nil, "", false, false, false},
+		"a proxy of the build":     {proxy(nil), "", true, false, false},
+		"a proxy that stays":       {proxy(map[string]any{"keep_in_template": true}), "", false, false, false},
+		"the recovery partition":   {nil, beacon.RecoveryKept, false, true, false},
+		"another operation speaks": {nil, "guest.recovery.remove", false, false, false},
+		"cloudbase-init":           {nil, beacon.CloudbaseInstall, false, false, true},
+		"cloudbase-init's MSI":     {payload("Our cloudbase 1.1.8.msi"), "", false, false, true},
+		"a payload of its own":     {payload("agent.msi"), "", false, false, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			b := newBench(t, c.fields)
+			fields := map[string]any{"payload": []string{}}
+			maps.Copy(fields, c.fields)
+			b := newBench(t, fields)
 			if c.says != "" {
 				b.said["provision"] = append([]string{beacon.Event{Stage: c.says, State: beacon.Info}.String()}, b.said["provision"]...)
 			}
@@ -41,6 +58,9 @@ func TestWhatMayStay(t *testing.T) {
 			}
 			if b.wanted.KeepRecovery != c.recovery {
 				t.Errorf("the recovery partition may stay: %v, want %v", b.wanted.KeepRecovery, c.recovery)
+			}
+			if b.wanted.CloudbaseInit != c.cloudbase || b.wanted.CloudbaseInitStart != "demand" {
+				t.Errorf("cloudbase-init is expected: %v, want %v; where it is, its start is %q", b.wanted.CloudbaseInit, c.cloudbase, b.wanted.CloudbaseInitStart)
 			}
 		})
 	}

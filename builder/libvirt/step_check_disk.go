@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/hashicorp/packer-plugin-sdk/multistep"
@@ -13,6 +12,7 @@ import (
 
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/beacon"
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/diskcheck"
+	"github.com/wintemplate/packer-plugin-wintemplate/internal/guest/cloudbase"
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/handoff"
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/stepkit"
 )
@@ -50,18 +50,16 @@ func (s *stepCheckDisk) Do(ctx context.Context, bag multistep.StateBag) error {
 		Firmware:      string(plan.Firmware),
 		Server:        plan.Product.Server,
 		CloudbaseInit: wantsCloudbaseInit(plan, state),
-		Certificate:   cert.DER,
-		Secrets:       buildSecrets(plan, in, cert),
-		Progress:      searchProgress(ui),
-		BuildProxy:    s.config.Proxy.buildOnly(),
+		// The seal arms it so; SetupComplete starts it in the clone once a
+		// DHCP server is known.
+		CloudbaseInitStart: "demand",
+		Certificate:        cert.DER,
+		Secrets:            buildSecrets(plan, in, cert),
+		Progress:           searchProgress(ui),
+		BuildProxy:         s.config.Proxy.buildOnly(),
 		// Only the sysprep block knows that it was to be kept, and its
 		// operation says so.
 		KeepRecovery: state.Reached[beacon.RecoveryKept],
-	}
-	if want.CloudbaseInit {
-		// The seal arms it so; SetupComplete starts it in the clone once a
-		// DHCP server is known.
-		want.CloudbaseInitStart = "demand"
 	}
 	if plan.Answers.BuildAccount != nil {
 		want.Account = plan.Answers.BuildAccount.Name
@@ -111,21 +109,14 @@ func searchProgress(ui packersdk.Ui) func(done, total int64) {
 }
 
 // wantsCloudbaseInit says whether the template is meant to have cloudbase-init.
-// What provisioners were told is not known here; but its installer in the
-// payload, and its operations among the beacons, say so.
+// What provisioners were told is not known here; but an installer of it in the
+// payload, and the beacon of its installation, say so. A beacon may be lost:
+// the disk check looks at a cloudbase-init that it finds, too.
 func wantsCloudbaseInit(plan *Plan, state guestState) bool {
-	for _, p := range plan.Files.Payload {
-		name := strings.ToLower(p.Name)
-		if strings.HasPrefix(name, "cloudbaseinit") && strings.HasSuffix(name, ".msi") {
-			return true
-		}
+	if state.Reached[beacon.CloudbaseInstall] {
+		return true
 	}
-	for stage := range state.Reached {
-		if strings.HasPrefix(stage, "guest.cloudbase") {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(plan.Files.Payload, func(p payloadFile) bool { return cloudbase.IsInstaller(p.Name) })
 }
 
 func good(r *diskcheck.Report) int {

@@ -42,6 +42,7 @@ const (
 	BootstrapWinRM   = "bootstrap.winrm"
 	BootstrapReady   = "bootstrap.ready"
 	RecoveryKept     = "guest.recovery.keep"
+	CloudbaseInstall = "guest.cloudbase.install"
 	Seal             = "seal"
 	SealSysprep      = "seal.sysprep"
 )
@@ -56,6 +57,7 @@ var titles = map[string]string{
 	BootstrapWinRM:   "First logon: WinRM",
 	BootstrapReady:   "Windows is ready for provisioning",
 	RecoveryKept:     "The recovery partition stays",
+	CloudbaseInstall: "Installing cloudbase-init",
 	Seal:             "Seal",
 	SealSysprep:      "Seal: sysprep",
 }

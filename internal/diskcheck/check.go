@@ -27,10 +27,11 @@ type Expect struct {
 	Firmware string
 	// Server says that the product is a server one.
 	Server bool
-	// CloudbaseInit says that the service must be installed.
+	// CloudbaseInit says that the service must be installed. One that is
+	// installed is judged in any case.
 	CloudbaseInit bool
-	// CloudbaseInitStart is how the seal armed the service: "auto",
-	// "delayed-auto", "demand" or "disabled".
+	// CloudbaseInitStart is how the seal arms the service where it is
+	// installed: "auto", "delayed-auto", "demand" or "disabled".
 	CloudbaseInitStart string
 	// Account is the extra local account of the build, which the seal removes;
 	// empty where the build used the built-in administrator.

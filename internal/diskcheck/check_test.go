@@ -559,6 +559,40 @@ func TestProductKeysInLogs(t *testing.T) {
 }
 
 // A task that is left is told, and is no reason to lose a build.
+// TestCloudbaseInitThatNobodyTold: what is on the disk is judged, by whatever
+// way it came there; what is not there is missed only where it was expected.
+func TestCloudbaseInitThatNobodyTold(t *testing.T) {
+	const id = "cloudbase-init"
+	of := func(r *Report) (found []string) {
+		for _, f := range r.Findings {
+			if strings.HasPrefix(f.ID, id) {
+				found = append(found, f.ID+" "+string(f.Severity))
+			}
+		}
+		return found
+	}
+	for name, c := range map[string]struct {
+		change func(*sealed)
+		want   []string
+	}{
+		"it is good":           {func(*sealed) {}, []string{id + " ok", id + "-conf ok", id + "-unattend-conf ok", id + "-state ok"}},
+		"it is not there":      {func(s *sealed) { s.system.Delete(servicesPath + id) }, nil},
+		"it starts by itself":  {func(s *sealed) { s.system.SetDWord(servicesPath+id, "Start", 2) }, []string{id + " fail", id + "-conf ok", id + "-unattend-conf ok", id + "-state ok"}},
+		"it has run":           {func(s *sealed) { s.Windows[cloudbasePath+"log/cloudbase-init.log"] = []byte("run") }, []string{id + " ok", id + "-conf ok", id + "-unattend-conf ok", id + "-state fail"}},
+		"it has no conf":       {func(s *sealed) { delete(s.Windows, cloudbasePath+"conf/cloudbase-init.conf") }, []string{id + " ok", id + "-conf fail", id + "-unattend-conf ok", id + "-state ok"}},
+		"its service is empty": {func(s *sealed) { s.system.Delete(servicesPath + id); s.system.Create(servicesPath + id) }, []string{id + " fail"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := good(UEFI)
+			s.want.CloudbaseInit = false
+			c.change(s)
+			if got := of(s.check(t)); !slices.Equal(got, c.want) {
+				t.Errorf("%q, want %q", got, c.want)
+			}
+		})
+	}
+}
+
 func TestTaskThatIsLeft(t *testing.T) {
 	t.Parallel()
 	const tree = `Microsoft\Windows NT\CurrentVersion\Schedule\TaskCache\Tree\`

@@ -64,6 +64,7 @@ func (c *checker) run() error {
 	c.checkVolume()
 	c.checkRoom()
 	c.openHives()
+	c.findCloudbaseInit()
 	for _, check := range []func(){
 		c.checkImageState, c.checkBootDrivers, c.checkCloudbaseInit, c.checkAnswerFiles, c.checkAutologon,
 		c.checkWinRM, c.checkAccount, c.checkTasks, c.checkKeys, c.checkSettings, c.checkRemnants, c.collectFacts,

@@ -15,6 +15,18 @@ const (
 	setupComplete   = `Windows\Setup\Scripts\SetupComplete.cmd`
 )
 
+// findCloudbaseInit has a cloudbase-init that is on the disk judged, whether
+// the build has told of it or not: one that is armed wrongly, or has run, does
+// the same harm to the clones.
+func (c *checker) findCloudbaseInit() {
+	if c.system == nil {
+		return // which the hive's own finding says
+	}
+	if _, err := c.key(cloudbaseKey); !errors.Is(err, fs.ErrNotExist) {
+		c.want.CloudbaseInit = true
+	}
+}
+
 func (c *checker) checkCloudbaseInit() {
 	if !c.want.CloudbaseInit {
 		return

@@ -3,8 +3,10 @@ package guest_test
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"slices"
 	"testing"
 
+	"github.com/wintemplate/packer-plugin-wintemplate/internal/beacon"
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/guest"
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/guest/scripttest"
 )
@@ -33,6 +35,10 @@ func TestCloudbaseInstall(t *testing.T) {
 		}
 		if len(m.Calls(t, "Stop-Service")) != 1 {
 			t.Error("the service was left running")
+		}
+		// By which the builder knows what the disk must hold.
+		if said := m.Beacons(t); !slices.Equal(said, []string{beacon.CloudbaseInstall + " start", beacon.CloudbaseInstall + " ok"}) {
+			t.Errorf("on COM1: %q", said)
 		}
 		again, _ := do(t, guest.CloudbaseInstall, m, installer(t, m))
 		if again.ServiceStart != 4 || len(m.Calls(t, "msiexec.exe")) != 1 {

@@ -123,7 +123,7 @@ func (c *CloudbaseInit) run(ctx context.Context, r *run) error {
 	if err != nil {
 		return err
 	}
-	msi, err := r.payload(ctx, c.Installer, "CloudbaseInitSetup_x64.msi", "wintemplate/payload/CloudbaseInitSetup*.msi", "wintemplate/payload/*cloudbase*.msi")
+	msi, err := r.payload(ctx, c.Installer, "CloudbaseInitSetup_x64.msi", cloudbase.InstallerPatterns()...)
 	if err != nil {
 		return err
 	}

@@ -1,4 +1,5 @@
 $folder = "$env:ProgramFiles\Cloudbase Solutions\Cloudbase-Init"
+Send-Beacon -Stage 'guest.cloudbase.install' -State 'start'
 $r = @{ exit_code = 0; log = ''; reboot = $false }
 if ((Get-ServiceStart -Name 'cloudbase-init') -lt 0) { $r = Install-Package -Package $Parameters -LogName 'cloudbase-init' }
 # The MSI leaves the service automatic: at the next restart of the build it would rename the machine
@@ -13,6 +14,7 @@ if ($start -ne 4) { Stop-Operation -Code 'not-disabled' -Message "the service cl
 foreach ($file in 'bin\OpenStackService.exe', 'Python\Scripts\cloudbase-init.exe') {
     if (-not (Test-Path -LiteralPath "$folder\$file")) { Stop-Operation -Code 'incomplete' -Message "$folder\$file is not there after the installation" }
 }
+Send-Beacon -Stage 'guest.cloudbase.install' -State 'ok'
 Complete-Operation -Reboot $r.reboot -Result @{
     exit_code     = $r.exit_code
     log           = $r.log

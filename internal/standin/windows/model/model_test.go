@@ -14,6 +14,7 @@ import (
 	"software.sslmate.com/src/go-pkcs12"
 
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/answerfile"
+	"github.com/wintemplate/packer-plugin-wintemplate/internal/beacon"
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/diskcheck"
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/guest"
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/standin/windows/model/disktest"
@@ -113,6 +114,11 @@ func TestWholeBuild(t *testing.T) {
 	}
 	if err := w.installCloudbaseInitOp(ctx); err != nil {
 		t.Fatal(err)
+	}
+	for _, state := range []string{" start", " ok"} {
+		if !slices.Contains(w.beacons, beacon.CloudbaseInstall+state) {
+			t.Errorf("%s%s is not among %q", beacon.CloudbaseInstall, state, w.beacons)
+		}
 	}
 
 	// A restart in mid-build: another boot id, WinRM comes back by itself.

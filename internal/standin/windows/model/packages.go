@@ -10,6 +10,7 @@ import (
 	"sort"
 	"strings"
 
+	"github.com/wintemplate/packer-plugin-wintemplate/internal/beacon"
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/guest"
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/handoff"
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/standin/regf"
@@ -108,6 +109,7 @@ func (m *Model) agentVerify(_ context.Context, _ caller, _ guest.None) (guest.Ag
 
 func (m *Model) cloudbaseInstall(ctx context.Context, _ caller, p guest.InstallParameters) (guest.CloudbaseInstallResult, bool, error) {
 	var r guest.CloudbaseInstallResult
+	m.beacon(beacon.CloudbaseInstall, beacon.Start, "")
 	m.mu.Lock()
 	present := m.serviceStart(cloudbaseService) >= 0
 	m.mu.Unlock()
@@ -126,6 +128,7 @@ func (m *Model) cloudbaseInstall(ctx context.Context, _ caller, p guest.InstallP
 	m.setServiceStart(cloudbaseService, startDisabled, false)
 	m.setServiceRunning(cloudbaseService, false)
 	r.Version, r.Folder, r.ServiceStart = m.installedVersion("Cloudbase-Init"), `C:\`+cloudbaseFolder, m.serviceStart(cloudbaseService)
+	m.beacon(beacon.CloudbaseInstall, beacon.OK, "")
 	return r, wantsReboot(r.ExitCode), nil
 }
 
