@@ -136,6 +136,19 @@ func TestPlanClient(t *testing.T) {
 	}
 }
 
+// shellFragment is a fragment for Shell-Setup.
+func shellFragment(pass, body string) string {
+	return fmt.Sprintf(`<unattend xmlns="urn:schemas-microsoft-com:unattend" xmlns:wcm="http://schemas.microsoft.com/WMIConfig/2002/State"><settings pass="%s">`+
+		`<component name="Microsoft-Windows-Shell-Setup" processorArchitecture="amd64" publicKeyToken="31bf3856ad364e35" language="neutral" versionScope="nonSxS">%s</component></settings></unattend>`, pass, body)
+}
+
+var (
+	anotherZone  = shellFragment("specialize", "<TimeZone>Korea Standard Time</TimeZone>")
+	anotherLogon = shellFragment("oobeSystem", `<UserAccounts><LocalAccounts><LocalAccount wcm:action="add"><Name>bob</Name><Group>Administrators</Group>`+
+		`<Password><Value>Other-Secret-1</Value><PlainText>true</PlainText></Password></LocalAccount></LocalAccounts></UserAccounts>`+
+		`<AutoLogon><Username>bob</Username><Password><Value>Other-Secret-1</Value><PlainText>true</PlainText></Password></AutoLogon>`)
+)
+
 func TestPlanRefuses(t *testing.T) {
 	arm := server2022
 	arm.Architecture = "arm64"
@@ -148,19 +161,21 @@ func TestPlanRefuses(t *testing.T) {
 		missing []string
 		want    []string
 	}{
-		"edition":      {map[string]any{"edition": "Datacenter"}, facts(server2022), nil, []string{"edition: \"Datacenter\"", "image_index 2"}},
-		"architecture": {nil, facts(arm), nil, []string{"iso_url: /srv/w.iso installs arm64"}},
-		"too old":      {nil, facts(old), nil, []string{"iso_url: /srv/w.iso", "9600"}},
-		"no UEFI":      {nil, noUEFI, nil, []string{`firmware: "uefi"`}},
-		"no BIOS":      {map[string]any{"firmware": "bios"}, noBIOS, nil, []string{`firmware: "bios"`}},
-		"small disk":   {map[string]any{"disk_size": "8G"}, facts(server2022), nil, []string{"disk_size: 8.0 GiB is too small", "at least 15G"}},
-		"language":     {map[string]any{"language": "fr-FR"}, facts(server2022), nil, []string{"language: \"fr-FR\" is not in the image"}},
-		"no TPM":       {map[string]any{"edition": "Professional", "vtpm": false, "secure_boot": false}, signed(windows11), nil, []string{"vtpm: false, but Setup of Windows 11 demands", "secure_boot: false, but", "lab_config = true"}},
-		"unsigned":     {map[string]any{"edition": "Professional"}, facts(windows11), nil, []string{"secure_boot: the UEFI boot image of /srv/w.iso is not signed", "set secure_boot = false and lab_config = true"}},
-		"unsigned too": {map[string]any{"secure_boot": true}, facts(server2022), nil, []string{"secure_boot: the UEFI boot image of /srv/w.iso is not signed", "set secure_boot = false"}},
-		"account":      {map[string]any{"edition": "Professional", "lab_config": true, "winrm_username": "a/b"}, facts(windows11), nil, []string{"winrm_username: \"a/b\""}},
-		"no driver":    {nil, facts(server2022), []string{"viostor/"}, []string{"drivers_iso_url: /srv/virtio-win.iso: no folder of viostor"}},
-		"no tools":     {nil, facts(server2022), []string{"virtio-win-gt-x64.msi"}, []string{"drivers_iso_url: ", "virtio-win-gt-x64.msi", "complete virtio-win ISO"}},
+		"edition":            {map[string]any{"edition": "Datacenter"}, facts(server2022), nil, []string{"edition: \"Datacenter\"", "image_index 2"}},
+		"architecture":       {nil, facts(arm), nil, []string{"iso_url: /srv/w.iso installs arm64"}},
+		"too old":            {nil, facts(old), nil, []string{"iso_url: /srv/w.iso", "9600"}},
+		"no UEFI":            {nil, noUEFI, nil, []string{`firmware: "uefi"`}},
+		"no BIOS":            {map[string]any{"firmware": "bios"}, noBIOS, nil, []string{`firmware: "bios"`}},
+		"small disk":         {map[string]any{"disk_size": "8G"}, facts(server2022), nil, []string{"disk_size: 8.0 GiB is too small", "at least 15G"}},
+		"language":           {map[string]any{"language": "fr-FR"}, facts(server2022), nil, []string{"language: \"fr-FR\" is not in the image"}},
+		"no TPM":             {map[string]any{"edition": "Professional", "vtpm": false, "secure_boot": false}, signed(windows11), nil, []string{"vtpm: false, but Setup of Windows 11 demands", "secure_boot: false, but", "lab_config = true"}},
+		"unsigned":           {map[string]any{"edition": "Professional"}, facts(windows11), nil, []string{"secure_boot: the UEFI boot image of /srv/w.iso is not signed", "set secure_boot = false and lab_config = true"}},
+		"unsigned too":       {map[string]any{"secure_boot": true}, facts(server2022), nil, []string{"secure_boot: the UEFI boot image of /srv/w.iso is not signed", "set secure_boot = false"}},
+		"account":            {map[string]any{"edition": "Professional", "lab_config": true, "winrm_username": "a/b"}, facts(windows11), nil, []string{"winrm_username: \"a/b\""}},
+		"no driver":          {nil, facts(server2022), []string{"viostor/"}, []string{"drivers_iso_url: /srv/virtio-win.iso: no folder of viostor"}},
+		"no tools":           {nil, facts(server2022), []string{"virtio-win-gt-x64.msi"}, []string{"drivers_iso_url: ", "virtio-win-gt-x64.msi", "complete virtio-win ISO"}},
+		"fragment's account": {map[string]any{"answer_file_fragment": []map[string]any{{"content": anotherLogon}}}, facts(server2022), nil, []string{`answer_file_fragment[0]: merged`, `AutoLogon/Username: "bob", but the build logs on as "Administrator"`}},
+		"fragment's zone":    {map[string]any{"answer_file_fragment": []map[string]any{{"content": anotherZone}}}, facts(server2022), nil, []string{`answer_file_fragment[0]: merged`, `the machine's clock is set for "UTC"; give it as time_zone`}},
 		"all at once": {
 			map[string]any{"disk_size": "8G", "language": "fr-FR"},
 			noUEFI,

@@ -38,7 +38,10 @@ type AnswerFileConfig struct {
 // generated one; items of lists (commands, accounts, firewall groups) are put
 // behind the generated ones. What they make together is judged like a file of
 // your own. Commands of the first logon go into `first_logon_commands`, since
-// Windows starts all that an answer file lists at once.
+// Windows starts all that an answer file lists at once. What the build goes by
+// itself has a field and is refused in a fragment: the account of AutoLogon and
+// its password (`winrm_password`), the time zone (`time_zone`) and Windows'
+// language (`language`).
 type Fragment struct {
 	// The file that holds it. One of `path` and `content` is given.
 	Path string `mapstructure:"path"`

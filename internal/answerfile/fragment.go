@@ -55,6 +55,32 @@ func (a Answers) validateFragments(p *problems) {
 			p.add(fragmentField(a.Fragments), "merged into the generated file: %v", defect)
 		}
 	}
+	for _, difference := range a.differences(factsOf(merged.root)) {
+		p.add(fragmentField(a.Fragments), "merged into the generated file: %v", difference)
+	}
+}
+
+// differences are what the merged file tells Windows otherwise than the answers
+// tell the build: whom it logs on as, what the machine's clock shows, and which
+// language it expects. Each has a field of its own; there both sides hear of it.
+// The computer's name is not among them, since nothing in the build goes by it.
+func (a Answers) differences(merged FileFacts) problems {
+	var p problems
+	if name, password, err := a.LogonAccount(); err == nil && merged.Account != "" {
+		switch {
+		case !strings.EqualFold(merged.Account, name) || merged.Domain != "":
+			p.add("AutoLogon/Username", "%q, but the build logs on as %q, and has nobody else's password; leave AutoLogon out (further accounts go into local_account)", strings.TrimPrefix(merged.Domain+`\`+merged.Account, `\`), name)
+		case merged.Password != password:
+			p.add("AutoLogon/Password", "not the password that the build logs on as %q with; leave the password elements out, and give the password as winrm_password", name)
+		}
+	}
+	if zone, err := a.timeZone(); err == nil && !strings.EqualFold(merged.TimeZone, zone) {
+		p.add("TimeZone", "%q, but the machine's clock is set for %q; give it as time_zone", merged.TimeZone, zone)
+	}
+	if language := a.language(); !strings.EqualFold(merged.Language, language) {
+		p.add(componentLocale+"/UILanguage", "%q, but the build expects %q; give it as language", merged.Language, language)
+	}
+	return p
 }
 
 // fragmentField names the one fragment, or all.

@@ -8,9 +8,12 @@ type FileFacts struct {
 	// talks to Windows as that account. Empty where the file has none.
 	Account  string
 	Password string
+	// Domain is that of Account; empty for one of this machine.
+	Domain string
 	// Language is the installed Windows' (UILanguage of oobeSystem), TimeZone
-	// the Windows name of its zone, ComputerName the name given in specialize;
-	// each empty where the file does not say.
+	// the Windows name of its zone at the first logon (oobeSystem comes after
+	// specialize), ComputerName the name given in specialize; each empty where
+	// the file does not say.
 	Language     string
 	TimeZone     string
 	ComputerName string
@@ -32,19 +35,27 @@ func ReadFile(data []byte) (FileFacts, error) {
 	if err != nil {
 		return FileFacts{}, err
 	}
+	return factsOf(root), nil
+}
+
+func factsOf(root *node) FileFacts {
 	f := userFile{root: root}
 	value := func(pass, component, path string) string {
 		return strings.TrimSpace(f.component(pass, component).value(path))
 	}
-	facts := FileFacts{
-		Account:      value(passOOBE, componentShell, "AutoLogon/Username"),
-		Password:     passwordOf(f.component(passOOBE, componentShell).find("AutoLogon/Password")),
-		Language:     value(passOOBE, componentLocale, "UILanguage"),
-		TimeZone:     or(value(passSpecialize, componentShell, "TimeZone"), value(passOOBE, componentShell, "TimeZone")),
-		ComputerName: value(passSpecialize, componentShell, "ComputerName"),
+	domain := value(passOOBE, componentShell, "AutoLogon/Domain")
+	if domain == "." || strings.EqualFold(domain, "localhost") {
+		domain = ""
 	}
-	facts.Secrets = secretsBelow(root)
-	return facts, nil
+	return FileFacts{
+		Account:      strings.TrimPrefix(value(passOOBE, componentShell, "AutoLogon/Username"), `.\`),
+		Password:     passwordOf(f.component(passOOBE, componentShell).find("AutoLogon/Password")),
+		Domain:       domain,
+		Language:     value(passOOBE, componentLocale, "UILanguage"),
+		TimeZone:     or(value(passOOBE, componentShell, "TimeZone"), value(passSpecialize, componentShell, "TimeZone")),
+		ComputerName: value(passSpecialize, componentShell, "ComputerName"),
+		Secrets:      secretsBelow(root),
+	}
 }
 
 func secretsBelow(n *node) []string {

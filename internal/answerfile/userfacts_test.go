@@ -18,7 +18,7 @@ func TestReadFileReadsWhatIsGenerated(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if facts.Account != "builder" || facts.Password != password || facts.Language != "ko-KR" || facts.TimeZone != "Korea Standard Time" || facts.ComputerName != "" {
+	if facts.Account != "builder" || facts.Password != password || facts.Language != "ko-KR" || facts.TimeZone != "Korea Standard Time" || facts.ComputerName != "" || facts.Domain != "" {
 		t.Errorf("account %q, password right %v, language %q, zone %q, computer %q",
 			facts.Account, facts.Password == password, facts.Language, facts.TimeZone, facts.ComputerName)
 	}
