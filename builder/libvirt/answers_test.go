@@ -299,8 +299,11 @@ func TestApplyIsOnTheDisc(t *testing.T) {
 	if err != nil {
 		t.Fatal(err) // no lab_config: setup.exe, which has the demands, does not run
 	}
-	if !bytes.Contains(discText(t, p, "wintemplate/apply-answers.cmd"), []byte("BUILD_ID="+testID.Build)) {
-		t.Error("apply-answers.cmd does not name the build")
+	answers := discText(t, p, "wintemplate/apply-answers.cmd")
+	for _, want := range []string{"BUILD_ID=" + testID.Build, `INSTALL=sources\install.wim`} {
+		if !bytes.Contains(answers, []byte(want)) {
+			t.Errorf("apply-answers.cmd has no %s", want)
+		}
 	}
 	for _, name := range []string{"wintemplate/apply.cmd", "wintemplate/diskpart-bios.txt"} {
 		if len(discText(t, p, name)) == 0 {

@@ -170,6 +170,7 @@ func (p *Plan) resolveAnswers(c *Config, password string) error {
 	a.Firmware = answerfile.Firmware(p.Firmware)
 	a.Image = answerfile.Image{
 		Index:           p.Image.Index,
+		Path:            p.Facts.InstallPath,
 		Name:            p.Image.Name,
 		EditionID:       p.Image.EditionID,
 		Architecture:    p.Image.Architecture,

@@ -59,7 +59,7 @@ func image(index int, edition, installation string, build int, languages ...stri
 
 func facts(images ...media.WindowsImage) *media.Facts {
 	return &media.Facts{
-		Images: images, UILanguages: []string{images[0].DefaultLanguage}, Channel: media.ChannelVolume,
+		InstallPath: "sources/install.wim", Images: images, UILanguages: []string{images[0].DefaultLanguage}, Channel: media.ChannelVolume,
 		Architecture: "amd64", Build: images[0].Build, BIOS: true, UEFI: true,
 	}
 }

@@ -116,6 +116,9 @@ type Answers struct {
 type Image struct {
 	// Index is the image's number in install.wim, from 1.
 	Index int
+	// Path is the file on the medium that Index counts in, such as
+	// "sources/install.wim"; MethodApply opens no other.
+	Path string
 	// Name is the image's NAME, such as "Windows Server 2022 SERVERSTANDARD";
 	// only a user's own answer file is compared with it.
 	Name string

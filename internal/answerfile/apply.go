@@ -1,11 +1,13 @@
 package answerfile
 
 import (
+	"bytes"
 	"embed"
 	"fmt"
 	"io/fs"
 	"path"
 	"regexp"
+	"strconv"
 	"strings"
 )
 
@@ -47,8 +49,10 @@ func ApplyFiles(a Answers, buildID string) ([]ApplyFile, error) {
 	if !buildIDForm.MatchString(buildID) {
 		return nil, fmt.Errorf("build id %q: letters, digits, hyphens and dots only", buildID)
 	}
-	answers := fmt.Sprintf("set \"BUILD_ID=%s\"\nset \"FIRMWARE=%s\"\nset \"INDEX=%d\"\n", buildID, a.Firmware, a.Image.Index)
-	out := []ApplyFile{{Path: "wintemplate/apply-answers.cmd", Data: crlf([]byte(answers))}}
+	if _, known := installFiles[a.Image.Path]; !known {
+		return nil, fmt.Errorf("install_method: %q is not one of sources/install.wim, .esd and .swm, which \"apply\" can take an image from; use \"setup\"", a.Image.Path)
+	}
+	out := []ApplyFile{{Path: "wintemplate/apply-answers.cmd", Data: crlf(a.applyVariables(buildID))}}
 	entries, err := fs.ReadDir(applyFolder, "apply")
 	if err != nil {
 		return nil, err
@@ -64,6 +68,28 @@ func ApplyFiles(a Answers, buildID string) ([]ApplyFile, error) {
 		out = append(out, ApplyFile{Path: path.Join("wintemplate", entry.Name()), Data: crlf(data)})
 	}
 	return out, nil
+}
+
+// installFiles are the files that an image can be applied from, and the pattern
+// that DISM finds the parts of a split one by.
+var installFiles = map[string]string{
+	"sources/install.wim": "", "sources/install.esd": "",
+	"sources/install.swm": `sources\install*.swm`,
+}
+
+// applyVariables is what the script reads first.
+func (a Answers) applyVariables(buildID string) []byte {
+	var b bytes.Buffer
+	for _, v := range []struct{ name, value string }{
+		{"BUILD_ID", buildID},
+		{"FIRMWARE", string(a.Firmware)},
+		{"INSTALL", strings.ReplaceAll(a.Image.Path, "/", `\`)},
+		{"SWMFILE", installFiles[a.Image.Path]},
+		{"INDEX", strconv.Itoa(a.Image.Index)},
+	} {
+		fmt.Fprintf(&b, "set \"%s=%s\"\n", v.name, v.value)
+	}
+	return b.Bytes()
 }
 
 // isOther: the layout of the other firmware has no business on this disc.

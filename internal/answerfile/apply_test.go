@@ -19,6 +19,7 @@ import (
 func applyAnswers(firmware Firmware) Answers {
 	a := answers("2025", firmware, "ko-KR")
 	a.InstallMethod = MethodApply
+	a.Image.Path = "sources/install.wim"
 	return a
 }
 
@@ -71,6 +72,11 @@ func TestApplyFiles(t *testing.T) {
 	}
 	if _, err := ApplyFiles(applyAnswers(UEFI), `x" & format c:`); err == nil {
 		t.Error("a build id that is a command")
+	}
+	other := applyAnswers(UEFI)
+	other.Image.Path = `sources/install.wim" & format c:`
+	if _, err := ApplyFiles(other, "x"); err == nil || !strings.Contains(err.Error(), "install_method: ") {
+		t.Errorf("an image file that is a command: %v", err)
 	}
 	if _, err := ApplyFiles(Answers{InstallMethod: MethodApply}, "x"); err == nil {
 		t.Error("answers that are none")
@@ -161,7 +167,7 @@ func TestApplyUnderWine(t *testing.T) {
 		{"no answer file", "", UEFI, "0x2", func(t *testing.T, _, disc, _ string) {
 			must(t, os.Remove(filepath.Join(disc, "Autounattend.xml")))
 		}, []string{"setup.winpe fail copy Autounattend.xml ended with code 4"}, "wpeutil reboot"},
-		{"no medium", "", UEFI, "0x2", func(t *testing.T, _, _, media string) { must(t, os.RemoveAll(filepath.Join(media, "sources"))) }, []string{"setup.winpe fail no disc holds sources\\install.wim, install.esd or install.swm"}, "diskpart-uefi"},
+		{"no medium", "", UEFI, "0x2", func(t *testing.T, _, _, media string) { must(t, os.RemoveAll(filepath.Join(media, "sources"))) }, []string{"setup.winpe fail no disc holds sources\\install.wim"}, "diskpart-uefi"},
 		{"no drivers", "", UEFI, "0x2", func(t *testing.T, _, disc, _ string) { must(t, os.RemoveAll(filepath.Join(disc, "$WinPEDriver$"))) }, []string{"setup.winpe fail the answer disc holds no drivers"}, "diskpart"},
 		{"installed", "", UEFI, "0x2", installed, []string{"setup.winpe info Windows is on W: already", "setup.winpe info diskpart EFI partition ended with 0", "setup.winpe info bcdboot ended with 0", "setup.winpe info bcdedit bootsequence ended with 0", "setup.winpe ok restarting from the disk", "setup.winpe info wpeutil reboot ended with 0"}, "diskpart-uefi"},
 		{"installed and boot order fails", "bcdedit 1", UEFI, "0x2", installed, []string{"setup.winpe fail bcdedit bootsequence ended with code 1"}, "diskpart-uefi"},
@@ -171,59 +177,7 @@ func TestApplyUnderWine(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			dir := t.TempDir()
-			disc, media, target := filepath.Join(dir, "disc"), filepath.Join(dir, "media"), filepath.Join(dir, "target")
-			com1 := filepath.Join(dir, "serial.txt")
-			files, err := ApplyFiles(applyAnswers(test.firmware), "build-1")
-			must(t, err)
-			for _, f := range files {
-				data := f.Data
-				if f.Path == "wintemplate/apply.cmd" {
-					data = regexp.MustCompile(`\b(wpeutil|drvload|diskpart|dism|bcdboot|bcdedit|reg|ping)\.exe`).ReplaceAll(data, []byte("call $1.cmd"))
-					data = regexp.MustCompile(`\((echo .*)\)>COM1 2>nul`).ReplaceAll(data, []byte(">>"+winePath(com1)+" $1"))
-				}
-				writeFile(t, filepath.Join(disc, filepath.FromSlash(f.Path)), data)
-			}
-			writeFile(t, filepath.Join(disc, "Autounattend.xml"), []byte("answers"))
-			for _, driver := range []string{"viostor", "vioscsi"} {
-				writeFile(t, filepath.Join(disc, "$WinPEDriver$", driver, driver+".inf"), nil)
-			}
-			writeFile(t, filepath.Join(media, "sources", "install.wim"), nil)
-			must(t, os.MkdirAll(target, 0o755))
-			for letter, path := range map[string]string{"d:": disc, "e:": media, "w:": target, "s:": dir} {
-				link := filepath.Join(prefix, "dosdevices", letter)
-				_ = os.Remove(link)
-				must(t, os.Symlink(path, link))
-			}
-			if test.prepare != nil {
-				test.prepare(t, target, disc, media)
-			}
-			bin, log := filepath.Join(dir, "bin"), filepath.Join(dir, "log")
-			writeStubs(t, bin, log, test.fails, test.found)
-			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute) // ends what hangs
-			defer cancel()
-			run := exec.CommandContext(ctx, "wine", "cmd", "/c", `D:\wintemplate\apply.cmd`)
-			run.Env = append(os.Environ(), "WINEPREFIX="+prefix, "WINEDEBUG=-all", "DISPLAY=", "WINEPATH="+winePath(bin))
-			if err := run.Run(); err != nil {
-				t.Logf("cmd.exe: %v", err)
-			}
-			data, err := os.ReadFile(log)
-			must(t, err)
-			calls := string(data)
-			if !strings.Contains(calls, "ping ") {
-				t.Errorf("the script did not wait at its end; its calls:\n%s", calls)
-			}
-
-			out, err := os.ReadFile(com1)
-			must(t, err)
-			var got []string
-			for line := range strings.Lines(string(out)) {
-				e, ok := beacon.Parse(line)
-				if !ok {
-					t.Errorf("COM1 got %q", line)
-				}
-				got = append(got, strings.TrimSpace(e.Stage+" "+string(e.State)+" "+e.Text))
-			}
+			calls, got, target := runApply(t, prefix, applyAnswers(test.firmware), test.fails, test.found, test.prepare)
 			if len(got) < len(test.want) || !slices.Equal(got[len(got)-len(test.want):], test.want) {
 				t.Errorf("COM1:\n%s\nwant at the end:\n%s\ncalls:\n%s", strings.Join(got, "\n"), strings.Join(test.want, "\n"), calls)
 			}
@@ -234,6 +188,97 @@ func TestApplyUnderWine(t *testing.T) {
 				checkApplied(t, target, calls)
 			}
 		})
+	}
+	for path, want := range map[string]string{
+		"sources/install.wim": `/ImageFile:E:\sources\install.wim`,
+		"sources/install.esd": `/ImageFile:E:\sources\install.esd`,
+		"sources/install.swm": `/ImageFile:E:\sources\install.swm /SWMFile:E:\sources\install*.swm`,
+	} {
+		t.Run(path, func(t *testing.T) { testApplyImage(t, prefix, path, want) })
+	}
+}
+
+// runApply runs the script with a disc of its files, a medium that holds
+// install.wim on drive E:, and the stubs of writeStubs. It gives the programs'
+// calls, the beacons and the folder that is drive W:.
+func runApply(t *testing.T, prefix string, a Answers, fails, found string, prepare func(t *testing.T, target, disc, media string)) (calls string, got []string, target string) {
+	t.Helper()
+	dir := t.TempDir()
+	disc, media := filepath.Join(dir, "disc"), filepath.Join(dir, "media")
+	target = filepath.Join(dir, "target")
+	com1 := filepath.Join(dir, "serial.txt")
+	files, err := ApplyFiles(a, "build-1")
+	must(t, err)
+	for _, f := range files {
+		data := f.Data
+		if f.Path == "wintemplate/apply.cmd" {
+			data = regexp.MustCompile(`\b(wpeutil|drvload|diskpart|dism|bcdboot|bcdedit|reg|ping)\.exe`).ReplaceAll(data, []byte("call $1.cmd"))
+			data = regexp.MustCompile(`\((echo .*)\)>COM1 2>nul`).ReplaceAll(data, []byte(">>"+winePath(com1)+" $1"))
+		}
+		writeFile(t, filepath.Join(disc, filepath.FromSlash(f.Path)), data)
+	}
+	writeFile(t, filepath.Join(disc, "Autounattend.xml"), []byte("answers"))
+	for _, driver := range []string{"viostor", "vioscsi"} {
+		writeFile(t, filepath.Join(disc, "$WinPEDriver$", driver, driver+".inf"), nil)
+	}
+	writeFile(t, filepath.Join(media, "sources", "install.wim"), nil)
+	must(t, os.MkdirAll(target, 0o755))
+	for letter, path := range map[string]string{"d:": disc, "e:": media, "w:": target, "s:": dir} {
+		link := filepath.Join(prefix, "dosdevices", letter)
+		_ = os.Remove(link)
+		must(t, os.Symlink(path, link))
+	}
+	if prepare != nil {
+		prepare(t, target, disc, media)
+	}
+	bin, log := filepath.Join(dir, "bin"), filepath.Join(dir, "log")
+	writeStubs(t, bin, log, fails, found)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute) // ends what hangs
+	defer cancel()
+	run := exec.CommandContext(ctx, "wine", "cmd", "/c", `D:\wintemplate\apply.cmd`)
+	run.Env = append(os.Environ(), "WINEPREFIX="+prefix, "WINEDEBUG=-all", "DISPLAY=", "WINEPATH="+winePath(bin))
+	if err := run.Run(); err != nil {
+		t.Logf("cmd.exe: %v", err)
+	}
+	data, err := os.ReadFile(log)
+	must(t, err)
+	calls = string(data)
+	if !strings.Contains(calls, "ping ") {
+		t.Errorf("the script did not wait at its end; its calls:\n%s", calls)
+	}
+
+	out, err := os.ReadFile(com1)
+	must(t, err)
+	for line := range strings.Lines(string(out)) {
+		e, ok := beacon.Parse(line)
+		if !ok {
+			t.Errorf("COM1 got %q", line)
+		}
+		got = append(got, strings.TrimSpace(e.Stage+" "+string(e.State)+" "+e.Text))
+	}
+	return calls, got, target
+}
+
+// The index counts in one file: what else there is to install, on the same disc
+// or another, is not looked at.
+func testApplyImage(t *testing.T, prefix, path, want string) {
+	a := applyAnswers(UEFI)
+	a.Image.Path = path
+	calls, got, _ := runApply(t, prefix, a, "", "0x2", func(t *testing.T, _, _, media string) {
+		second := filepath.Join(filepath.Dir(media), "second")
+		for _, name := range []string{"install.wim", "install.esd", "install.swm", "install2.swm"} {
+			writeFile(t, filepath.Join(media, "sources", name), nil)
+			writeFile(t, filepath.Join(second, "sources", name), nil)
+		}
+		link := filepath.Join(prefix, "dosdevices", "f:")
+		must(t, os.Symlink(second, link))
+		t.Cleanup(func() { must(t, os.Remove(link)) })
+	})
+	if last := "setup.winpe info wpeutil reboot ended with 0"; len(got) == 0 || got[len(got)-1] != last {
+		t.Errorf("COM1:\n%s\nwant %q at the end", strings.Join(got, "\n"), last)
+	}
+	if !strings.Contains(strings.Join(strings.Fields(calls), " "), "dism /Apply-Image "+want+" /Index:2 ") {
+		t.Errorf("no %q in\n%s", want, calls)
 	}
 }
 

@@ -44,10 +44,11 @@ set "INSTALLED="
 for %%d in (C D E F G H I J K L M N O P Q R T U V W Y Z) do if exist "%%d:\%MARKER%" set "INSTALLED=%%d:"
 if defined INSTALLED goto installed
 
+rem The file that INDEX counts in: another on the same disc may hold other editions.
 set "IMAGE="
 set "PARTS="
 for %%d in (C D E F G H I J K L M N O P Q R T U V W Y Z) do call :media %%d
-if not defined IMAGE call :halt no disc holds sources\install.wim, install.esd or install.swm
+if not defined IMAGE call :halt no disc holds %INSTALL%
 
 rem Fails when there is no disk 0, and so before anything is wiped.
 set "RUN=diskpart.exe /s "%HERE%diskpart-select.txt""
@@ -102,11 +103,10 @@ call :step bcdedit bootsequence
 exit /b 0
 
 :media
-if exist "%1:\sources\install.wim" set "IMAGE=%1:\sources\install.wim"
-if exist "%1:\sources\install.esd" set "IMAGE=%1:\sources\install.esd"
-if not exist "%1:\sources\install.swm" exit /b 0
-set "IMAGE=%1:\sources\install.swm"
-set "PARTS=/SWMFile:%1:\sources\install*.swm"
+if defined IMAGE exit /b 0
+if not exist "%1:\%INSTALL%" exit /b 0
+set "IMAGE=%1:\%INSTALL%"
+if defined SWMFILE set "PARTS=/SWMFile:%1:\%SWMFILE%"
 exit /b 0
 
 :load
