@@ -28,7 +28,7 @@ func (i *Image) inspect() (*Facts, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := i.checkParts(f.InstallPath, install.TotalParts); err != nil {
+	if err := i.checkParts(f.InstallPath, install); err != nil {
 		return nil, err
 	}
 	if f.Images = windowsImages(install); len(f.Images) == 0 {
@@ -37,6 +37,9 @@ func (i *Image) inspect() (*Facts, error) {
 	f.Architecture, f.Build = f.Images[0].Architecture, f.Images[0].Build
 	switch boot, err := i.wim("sources/boot.wim"); {
 	case err == nil:
+		if err := i.checkParts("sources/boot.wim", boot); err != nil {
+			return nil, err
+		}
 		f.BootImages = windowsImages(boot)
 	case !errors.Is(err, fs.ErrNotExist):
 		return nil, err
@@ -85,39 +88,6 @@ func (i *Image) findInstall(f *Facts) (*wim.Info, error) {
 		}
 	}
 	return nil, &NotWindowsError{Found: fmt.Sprintf("%q holds no sources/install.wim, install.esd or install.swm", i.Label())}
-}
-
-// wim reads the header and XML of the WIM at path.
-func (i *Image) wim(path string) (*wim.Info, error) {
-	file, err := i.FS().Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer file.Close()
-	at, ok := file.(Source)
-	if !ok {
-		return nil, fmt.Errorf("%s: it is a directory", path)
-	}
-	info, err := wim.Read(at, at.Size())
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	return info, nil
-}
-
-// checkParts looks for the further parts of a split image: install2.swm ….
-func (i *Image) checkParts(path string, parts int) error {
-	stem, found := strings.CutSuffix(path, ".swm")
-	if !found {
-		return nil
-	}
-	for n := 2; n <= parts; n++ {
-		part := fmt.Sprintf("%s%d.swm", stem, n)
-		if _, err := fs.Stat(i.FS(), part); err != nil {
-			return fmt.Errorf("%s has %d parts: %w", path, parts, err)
-		}
-	}
-	return nil
 }
 
 func windowsImages(info *wim.Info) []WindowsImage {

@@ -115,26 +115,58 @@ func without(spec media.DiscSpec, path string) media.DiscSpec {
 	return spec
 }
 
+// part gives a WIM that says to be part n of total.
+func part(whole []byte, n, total byte) []byte {
+	b := bytes.Clone(whole)
+	b[0x18], b[0x28], b[0x2a] = 0x4d, n, total // the GUID is that of one image
+	return b
+}
+
 func TestSplitAndESD(t *testing.T) {
 	images := mediatest.Server2022Eval()
-	split := mediatest.WIM(images...)
-	split[0x2a] = 3 // parts
+	whole := mediatest.WIM(images...)
+	otherGUID := part(whole, 2, 3)
+	otherGUID[0x18+15] ^= 1
+	noWIM := part(whole, 2, 3)
+	noWIM[0] = 'X'
 	base := without(mediatest.Spec(images), "sources/install.wim")
-	part := func(name string) media.DiscFile { return media.BytesFile("sources/"+name, split) }
-	with := func(files ...media.DiscFile) media.DiscSpec {
-		spec := base
-		spec.Files = append(append([]media.DiscFile{}, base.Files...), files...)
-		return spec
-	}
-	if f := inspect(t, with(part("install.swm"), part("install2.swm"), part("install3.swm"))); f.InstallPath != "sources/install.swm" || len(f.Images) != 4 {
-		t.Errorf("split: %s, %d images", f.InstallPath, len(f.Images))
-	}
-	_, err := open(t, mediatest.Build(t, with(part("install.swm"), part("install2.swm")))).Inspect()
-	if err == nil || !strings.Contains(err.Error(), "install3.swm") {
-		t.Errorf("a missing part: %v", err)
-	}
-	if f := inspect(t, with(part("INSTALL.ESD"))); f.InstallPath != "sources/install.esd" {
-		t.Errorf("esd: %s", f.InstallPath)
+	for name, c := range map[string]struct {
+		files map[string][]byte
+		// the image file, or what the error says
+		path, want string
+	}{
+		"esd":                 {map[string][]byte{"INSTALL.ESD": whole}, "sources/install.esd", ""},
+		"split":               {map[string][]byte{"install.swm": part(whole, 1, 3), "install2.swm": part(whole, 2, 3), "install3.swm": part(whole, 3, 3)}, "sources/install.swm", ""},
+		"split into one":      {map[string][]byte{"install.swm": part(whole, 1, 1)}, "sources/install.swm", ""},
+		"no part 2":           {map[string][]byte{"install.swm": part(whole, 1, 3), "install3.swm": part(whole, 3, 3)}, "", "install2.swm"},
+		"no part 3":           {map[string][]byte{"install.swm": part(whole, 1, 3), "install2.swm": part(whole, 2, 3)}, "", "install3.swm"},
+		"part 2 is first":     {map[string][]byte{"install.swm": part(whole, 2, 3), "install2.swm": part(whole, 2, 3), "install3.swm": part(whole, 3, 3)}, "", "install.swm is part 2 of 3"},
+		"part 4 is third":     {map[string][]byte{"install.swm": part(whole, 1, 3), "install2.swm": part(whole, 2, 3), "install3.swm": part(whole, 4, 3)}, "", "install3.swm is part 4 of 3"},
+		"another number":      {map[string][]byte{"install.swm": part(whole, 1, 2), "install2.swm": part(whole, 2, 5)}, "", "install2.swm is part 2 of 5"},
+		"another image":       {map[string][]byte{"install.swm": part(whole, 1, 3), "install2.swm": otherGUID, "install3.swm": part(whole, 3, 3)}, "", "install2.swm is part 2 of another image"},
+		"a part is no WIM":    {map[string][]byte{"install.swm": part(whole, 1, 3), "install2.swm": noWIM, "install3.swm": part(whole, 3, 3)}, "", "install2.swm: not a WIM"},
+		"a part named .wim":   {map[string][]byte{"install.wim": part(whole, 1, 5)}, "", "install.wim is the first of 5 parts"},
+		"part 3 named .wim":   {map[string][]byte{"install.wim": part(whole, 3, 5)}, "", "install.wim is part 3 of 5"},
+		"a part named .esd":   {map[string][]byte{"install.esd": part(whole, 1, 2)}, "", "install.esd is the first of 2 parts"},
+		"no parts at all":     {map[string][]byte{"install.wim": part(whole, 1, 0)}, "", "install.wim is part 1 of 0"},
+		"a part of boot.wim":  {map[string][]byte{"install.wim": whole, "boot.wim": part(whole, 1, 2)}, "", "boot.wim is the first of 2 parts"},
+		"a part too many":     {map[string][]byte{"install.swm": part(whole, 1, 2), "install2.swm": part(whole, 2, 2), "install3.swm": part(whole, 3, 3)}, "sources/install.swm", ""},
+		"the whole is beside": {map[string][]byte{"install.wim": whole, "install.swm": part(whole, 2, 3)}, "sources/install.wim", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			spec := base
+			for name, content := range c.files {
+				spec = without(spec, "sources/"+name)
+				spec.Files = append(spec.Files, media.BytesFile("sources/"+name, content))
+			}
+			f, err := open(t, mediatest.Build(t, spec)).Inspect()
+			switch {
+			case c.want == "" && (err != nil || f.InstallPath != c.path || len(f.Images) != 4):
+				t.Errorf("%+v, %v; want the images of %s", f, err, c.path)
+			case c.want != "" && (err == nil || !strings.Contains(err.Error(), "sources/"+c.want)):
+				t.Errorf("%v; want an error with %q", err, c.want)
+			}
+		})
 	}
 }
 

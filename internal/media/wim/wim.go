@@ -37,6 +37,8 @@ var ErrNotWIM = errors.New("not a WIM: it doesn't start with MSWIM")
 type Info struct {
 	Version uint32
 	Flags   uint32
+	// GUID is the same in all parts of a split WIM.
+	GUID [16]byte
 	// PartNumber counts from 1 to TotalParts; both are 1 unless split.
 	PartNumber, TotalParts int
 	// BootIndex is the image that starts, in a boot.wim; 0 for none.
@@ -55,25 +57,9 @@ const (
 // Read reads the header and the XML of the WIM in r, size bytes long.
 func Read(r io.ReaderAt, size int64) (*Info, error) {
 	le := binary.LittleEndian
-	b := make([]byte, HeaderSize)
-	if size < HeaderSize {
-		return nil, ErrNotWIM
-	}
-	if n, err := r.ReadAt(b, 0); n < len(b) {
-		return nil, fmt.Errorf("reading the WIM's header: %w", err)
-	}
-	if string(b[:8]) != Magic {
-		return nil, ErrNotWIM
-	}
-	if n := le.Uint32(b[8:]); n != HeaderSize {
-		return nil, fmt.Errorf("WIM header of %d bytes, known is %d", n, HeaderSize)
-	}
-	info := &Info{
-		Version:    le.Uint32(b[0x0c:]),
-		Flags:      le.Uint32(b[0x10:]),
-		PartNumber: int(le.Uint16(b[0x28:])),
-		TotalParts: int(le.Uint16(b[0x2a:])),
-		BootIndex:  int(le.Uint32(b[0x78:])),
+	info, b, err := readHeader(r, size)
+	if err != nil {
+		return nil, err
 	}
 	count := int(le.Uint32(b[0x2c:]))
 	word := le.Uint64(b[0x48:])
@@ -93,7 +79,6 @@ func Read(r io.ReaderAt, size int64) (*Info, error) {
 	if n, err := r.ReadAt(text, int64(offset)); n < len(text) {
 		return nil, fmt.Errorf("reading the WIM's XML: %w", err)
 	}
-	var err error
 	if info.Images, err = parseXML(text); err != nil {
 		return nil, err
 	}
@@ -101,6 +86,38 @@ func Read(r io.ReaderAt, size int64) (*Info, error) {
 		return nil, fmt.Errorf("the WIM's header counts %d images, its XML %d; the file is damaged", count, len(info.Images))
 	}
 	return info, checkIndexes(info.Images)
+}
+
+// ReadHeader reads the header alone, which is all that is asked of the second and
+// further parts of a split WIM: Images is empty.
+func ReadHeader(r io.ReaderAt, size int64) (*Info, error) {
+	info, _, err := readHeader(r, size)
+	return info, err
+}
+
+func readHeader(r io.ReaderAt, size int64) (*Info, []byte, error) {
+	le := binary.LittleEndian
+	b := make([]byte, HeaderSize)
+	if size < HeaderSize {
+		return nil, nil, ErrNotWIM
+	}
+	if n, err := r.ReadAt(b, 0); n < len(b) {
+		return nil, nil, fmt.Errorf("reading the WIM's header: %w", err)
+	}
+	if string(b[:8]) != Magic {
+		return nil, nil, ErrNotWIM
+	}
+	if n := le.Uint32(b[8:]); n != HeaderSize {
+		return nil, nil, fmt.Errorf("WIM header of %d bytes, known is %d", n, HeaderSize)
+	}
+	return &Info{
+		Version:    le.Uint32(b[0x0c:]),
+		Flags:      le.Uint32(b[0x10:]),
+		GUID:       [16]byte(b[0x18:]),
+		PartNumber: int(le.Uint16(b[0x28:])),
+		TotalParts: int(le.Uint16(b[0x2a:])),
+		BootIndex:  int(le.Uint32(b[0x78:])),
+	}, b, nil
 }
 
 // checkIndexes wants each index from 1 to the number of images once: Setup picks

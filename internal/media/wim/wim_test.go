@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -37,7 +38,9 @@ func TestRead(t *testing.T) {
 func TestReadsWhatWimlibWrote(t *testing.T) {
 	dir := t.TempDir()
 	tree := filepath.Join(dir, "tree")
-	for name, content := range map[string][]byte{"Windows/System32/kernel32.dll": make([]byte, 300_000), "Users/readme.txt": []byte("read")} {
+	incompressible := make([]byte, 300_000) // so that the split one has a second part
+	_, _ = rand.NewChaCha8([32]byte{}).Read(incompressible)
+	for name, content := range map[string][]byte{"Windows/System32/kernel32.dll": incompressible, "Users/readme.txt": []byte("read")} {
 		path := filepath.Join(tree, name)
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 			t.Fatal(err)
@@ -69,6 +72,7 @@ func TestReadsWhatWimlibWrote(t *testing.T) {
 	wimlib(append([]string{"append", "tree", "install.wim", "Windows Server 2025 SERVERDATACENTER"}, properties...)...)
 	wimlib("export", "install.wim", "all", "install.esd", "--solid")
 	wimlib("split", "install.wim", "install.swm", "0.001")
+	checkParts(t, filepath.Join(dir, "install.swm"), filepath.Join(dir, "install2.swm"))
 	for _, name := range []string{"install.wim", "install.esd", "install.swm"} {
 		t.Run(name, func(t *testing.T) {
 			b, err := os.ReadFile(filepath.Join(dir, name))
@@ -96,6 +100,27 @@ func TestReadsWhatWimlibWrote(t *testing.T) {
 				t.Error(diff)
 			}
 		})
+	}
+}
+
+// checkParts wants wimlib's first and second part to tell what they are.
+func checkParts(t *testing.T, first, second string) {
+	t.Helper()
+	var parts []*wim.Info
+	for _, path := range []string{first, second} {
+		b, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		info, err := wim.ReadHeader(bytes.NewReader(b), int64(len(b)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		parts = append(parts, info)
+	}
+	a, b := parts[0], parts[1]
+	if a.PartNumber != 1 || b.PartNumber != 2 || a.TotalParts < 2 || a.TotalParts != b.TotalParts || a.GUID != b.GUID || a.GUID == [16]byte{} {
+		t.Errorf("the parts are %+v and %+v", a, b)
 	}
 }
 
