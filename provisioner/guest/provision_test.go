@@ -605,7 +605,7 @@ func TestWrongPassword(t *testing.T) {
 	generated := w.generated(t.Name())
 	generated["Password"] = "another-password"
 	var p Provisioner
-	if err := p.Prepare(raw{"drivers": raw{}, "ready_timeout": "8s"}); err != nil {
+	if err := p.Prepare(raw{"drivers": raw{}, "ready_timeout": "20s"}); err != nil {
 		t.Fatal(err)
 	}
 	err := p.Provision(t.Context(), packersdk.TestUi(t), nil, generated)

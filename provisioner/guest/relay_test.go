@@ -39,7 +39,7 @@ func TestUploadToAGuestThatVanished(t *testing.T) {
 	if err := r.upload(ctx, time.Hour, local, `C:\x.msi`, nil); !errors.Is(err, context.Canceled) {
 		t.Errorf("%v", err)
 	}
-	if took := time.Since(began); took > 10*time.Second {
+	if took := time.Since(began); took > time.Minute {
 		t.Errorf("after %s", took)
 	}
 	if d := sendPatience(64 << 20); d < 30*time.Minute || d > 2*time.Hour {
