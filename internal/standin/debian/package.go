@@ -32,7 +32,7 @@ func Unpack(ctx context.Context, name string) (string, error) {
 		return "", err
 	}
 	defer os.RemoveAll(work)
-	if _, err := run(ctx, work, "apt-get", "-q", "download", name); err != nil {
+	if _, err := run(ctx, work, "apt-get", "-q", "-o", "Acquire::Retries=5", "download", name); err != nil {
 		return "", fmt.Errorf("%w\n(a package that is gone from the archive: run apt-get update)", err)
 	}
 	debs, err := filepath.Glob(filepath.Join(work, "*.deb"))

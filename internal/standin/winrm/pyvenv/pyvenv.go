@@ -55,7 +55,7 @@ func Python(t testing.TB, requirements string) string {
 	defer os.RemoveAll(aside)
 	run(t, "install the Debian package python3-venv", python, "-m", "venv", aside)
 	run(t, "is PyPI, or the index that pip is set up for, within reach?",
-		filepath.Join(aside, "bin", "python3"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", requirements)
+		filepath.Join(aside, "bin", "python3"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--retries", "10", "--timeout", "60", "-r", requirements)
 	if err := os.WriteFile(filepath.Join(aside, "complete"), nil, 0o644); err != nil {
 		t.Fatal(err)
 	}
