@@ -179,7 +179,7 @@ const fragment = `<unattend xmlns="urn:schemas-microsoft-com:unattend" xmlns:w="
    <ExtendOSPartition><Extend>true</Extend></ExtendOSPartition>
   </component>
   <component name="Microsoft-Windows-Shell-Setup" processorArchitecture="amd64" publicKeyToken="31bf3856ad364e35" language="neutral" versionScope="nonSxS">
-   <TimeZone>Tokyo Standard Time</TimeZone>
+   <ComputerName>BUILD-02</ComputerName>
   </component>
   <component name="Microsoft-Windows-SQMApi" processorArchitecture="amd64" publicKeyToken="31bf3856ad364e35" language="neutral" versionScope="nonSxS">
    <CEIPEnabled>0</CEIPEnabled>
@@ -217,8 +217,8 @@ func TestAutounattendWithEverything(t *testing.T) {
 		{passWindowsPE, componentWinPELocale, "SystemLocale", "ko-KR"},
 		{passOOBE, componentLocale, "UILanguage", "ko-KR"},
 		{passOOBE, componentLocale, "UserLocale", "ja-JP"},
-		{passSpecialize, componentShell, "TimeZone", "Tokyo Standard Time"}, // the fragment's
-		{passSpecialize, componentShell, "ComputerName", "BUILD-01"},
+		{passSpecialize, componentShell, "TimeZone", "Korea Standard Time"},
+		{passSpecialize, componentShell, "ComputerName", "BUILD-02"}, // the fragment's
 		{passSpecialize, componentDeployment, "ExtendOSPartition/Extend", "true"},
 		{passSpecialize, "Microsoft-Windows-SQMApi", "CEIPEnabled", "0"},
 		{passOfflineServicing, "Microsoft-Windows-LUA-Settings", "EnableLUA", "true"},
