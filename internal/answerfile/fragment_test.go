@@ -27,6 +27,8 @@ func TestFragmentsThatCollide(t *testing.T) {
 		"another partition":  {server, passWindowsPE, componentSetup, `<ImageInstall><OSImage><InstallTo><PartitionID>1</PartitionID></InstallTo></OSImage></ImageInstall>`, "must be the last", nil},
 		"empty key":          {server, passWindowsPE, componentSetup, `<UserData><ProductKey><Key></Key></ProductKey></UserData>`, "stalls Setup", nil},
 		"key on evaluation":  {server, passWindowsPE, componentSetup, `<UserData><ProductKey><Key>VDYBN-27WPP-V4HQT-9VMD4-VMK7H</Key></ProductKey></UserData>`, "accepts none", nil},
+		"key in specialize":  {server, passSpecialize, componentShell, `<ProductKey>VDYBN-27WPP-V4HQT-9VMD4-VMK7H</ProductKey>`, "accepts none", nil},
+		"other key, apply":   {client, passSpecialize, componentShell, `<ProductKey>W269N-WFGWX-YVC9B-4J6C9-T83GX</ProductKey>`, "accepts none", func(a *Answers) { a.InstallMethod = MethodApply }},
 		"another image":      {server, passWindowsPE, componentSetup, `<ImageInstall><OSImage><InstallFrom><MetaData wcm:action="add"><Key>/IMAGE/NAME</Key><Value>x</Value></MetaData></InstallFrom></OSImage></ImageInstall>`, "No images are available", nil},
 		"another language":   {server, passWindowsPE, componentWinPELocale, `<UILanguage>fr-FR</UILanguage>`, "language page", nil},
 		"drivers twice":      {client, passWindowsPE, componentWinPEDrivers, `<DriverPaths><PathAndCredentials wcm:action="add" wcm:keyValue="1"><Path>D:\drivers</Path></PathAndCredentials></DriverPaths>`, "0x80070103", nil},
@@ -95,10 +97,12 @@ func TestFragmentsBeforeTheMedium(t *testing.T) {
 // The file for sysprep is judged with its fragments as well.
 func TestSysprepFragmentsThatCollide(t *testing.T) {
 	for body, want := range map[string]string{
-		`<TimeZone>Asia/Seoul</TimeZone>`:             `write "Korea Standard Time"`,
-		`<ComputerName>1234567</ComputerName>`:        "not digits alone",
-		`<ComputerName>*</ComputerName>`:              "",
-		`<RegisteredOwner>somebody</RegisteredOwner>`: "",
+		`<TimeZone>Asia/Seoul</TimeZone>`:                        `write "Korea Standard Time"`,
+		`<ComputerName>1234567</ComputerName>`:                   "not digits alone",
+		`<ProductKey/>`:                                          "specialize/ProductKey: empty",
+		`<ProductKey>C3RCX-M6NRP-6CXC9-TW2F2-4RHYD</ProductKey>`: "this is an AVMA key",
+		`<ComputerName>*</ComputerName>`:                         "",
+		`<RegisteredOwner>somebody</RegisteredOwner>`:            "",
 	} {
 		a := SysprepAnswers{Product: mustProduct(20348, "Server"), Language: "en-US", Fragments: [][]byte{piece(passSpecialize, componentShell, body)}}
 		switch _, err := Unattend(a); {

@@ -1,6 +1,7 @@
 package answerfile
 
 import (
+	"fmt"
 	"strings"
 
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/windows"
@@ -35,43 +36,52 @@ func (a Answers) evaluation() bool {
 }
 
 func (a Answers) validateKey(p *problems) {
-	key := strings.ToUpper(strings.TrimSpace(a.ProductKey))
-	if key == "" {
+	const field = "product_key"
+	if strings.TrimSpace(a.ProductKey) == "" {
 		if a.productKey() == "" && !a.evaluation() && !a.Product.Server && a.Image.Editions > 1 {
-			p.add("product_key", "missing; there is no public key for edition %s, and Setup of a medium with %d editions asks for one", a.Image.EditionID, a.Image.Editions)
+			p.add(field, "missing; there is no public key for edition %s, and Setup of a medium with %d editions asks for one", a.Image.EditionID, a.Image.Editions)
 		}
 		return
 	}
-	if !a.validateKeyForm(p) {
-		return
+	if defect := or(keyFormDefect(a.ProductKey), a.keyDefect(a.ProductKey)); defect != "" {
+		p.add(field, "%s", defect)
 	}
+}
+
+// keyDefect says why a key cannot be the image's, "" when it may be.
+func (a Answers) keyDefect(key string) string {
 	if a.evaluation() {
-		p.add("product_key", "given, but %s is an evaluation edition, which accepts none; install from a volume or retail medium", a.Image.EditionID)
-		return
+		return fmt.Sprintf("given, but %s is an evaluation edition, which accepts none; install from a volume or retail medium", a.Image.EditionID)
 	}
 	if windows.KeyFits(a.Product, a.Image.EditionID, key) {
-		return
+		return ""
 	}
 	product, edition, _ := windows.KeyOwner(key)
 	owner := strings.TrimSpace(product + " " + edition)
 	if strings.EqualFold(edition, a.Image.EditionID) && product == "" {
 		owner += " of another version"
 	}
-	p.add("product_key", "this is the public key of %s, but the image is %v %s; Setup would say that no images are available", owner, a.Product, a.Image.EditionID)
+	return fmt.Sprintf("this is the public key of %s, but the image is %v %s; Setup would say that no images are available", owner, a.Product, a.Image.EditionID)
 }
 
-// validateKeyForm checks a given key as far as it can be without the image. It
-// never shows it: it may be a paid one.
-func (a Answers) validateKeyForm(p *problems) bool {
-	switch key := strings.ToUpper(strings.TrimSpace(a.ProductKey)); {
-	case key == "":
-		return true
-	case !windows.IsKeyForm(key):
-		p.add("product_key", "not of the form XXXXX-XXXXX-XXXXX-XXXXX-XXXXX")
-		return false
-	case windows.IsAVMAKey(key):
-		p.add("product_key", "this is an AVMA key, which activates under Windows Server Datacenter with Hyper-V only, never on KVM; give a KMS client key and kms_host, or a MAK")
-		return false
+// validateKeyForm checks a given key as far as it can be without the image.
+func (a Answers) validateKeyForm(p *problems) {
+	if strings.TrimSpace(a.ProductKey) == "" {
+		return
 	}
-	return true
+	if defect := keyFormDefect(a.ProductKey); defect != "" {
+		p.add("product_key", "%s", defect)
+	}
+}
+
+// keyFormDefect says why a key is of use on no image, "" when it may be. It
+// never shows it: it may be a paid one.
+func keyFormDefect(key string) string {
+	switch key = strings.TrimSpace(key); {
+	case !windows.IsKeyForm(key):
+		return "not of the form XXXXX-XXXXX-XXXXX-XXXXX-XXXXX"
+	case windows.IsAVMAKey(key):
+		return "this is an AVMA key, which activates under Windows Server Datacenter with Hyper-V only, never on KVM; give a KMS client key and kms_host, or a MAK"
+	}
+	return ""
 }

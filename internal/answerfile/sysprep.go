@@ -113,6 +113,7 @@ func (a SysprepAnswers) validateFragments(p *problems) {
 	found = append(found, checkDocument(merged.root, a.Product, architecture)...)
 	f := userFile{root: merged.root, p: &found}
 	f.commands()
+	f.keyForms()
 	f.names()
 	for _, defect := range found {
 		p.add(fragmentField(a.Fragments), "merged into the generated file: %v", defect)

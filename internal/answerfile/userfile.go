@@ -33,9 +33,10 @@ func checkWhole(root *node, a Answers) problems {
 		f.languages()
 		f.disk()
 		f.image()
-		f.key()
+		f.licence()
 		f.drivers()
 	}
+	f.keys()
 	f.accounts()
 	f.always()
 	return p
@@ -44,6 +45,7 @@ func checkWhole(root *node, a Answers) problems {
 // always finds what is a defect whatever the medium holds.
 func (f userFile) always() {
 	f.locales()
+	f.keyForms()
 	f.commands()
 	f.names()
 	f.welcome()
@@ -153,24 +155,9 @@ func (f userFile) image() {
 	}
 }
 
-func (f userFile) key() {
-	data := f.component(passWindowsPE, componentSetup).find("UserData")
-	if !strings.EqualFold(strings.TrimSpace(data.value("AcceptEula")), "true") {
+func (f userFile) licence() {
+	if !f.component(passWindowsPE, componentSetup).isTrue("UserData/AcceptEula") {
 		f.p.add("UserData/AcceptEula", "not true; Setup stops at the licence page")
-	}
-	key := data.find("ProductKey/Key")
-	if key != nil && strings.TrimSpace(key.text) == "" {
-		f.p.add("UserData/ProductKey/Key", "empty, which stalls Setup of 2019, 2022 and 11 (OpenNebula/one-apps#225); leave the element out")
-		return
-	}
-	a := f.a
-	if key != nil {
-		a.ProductKey = key.text
-		a.validateKey(f.p)
-		return
-	}
-	if a.productKey() != "" && !a.Product.Server && a.Image.Editions > 1 {
-		f.p.add("UserData/ProductKey/Key", "missing; Setup of client media with several editions stops at its key page")
 	}
 }
 

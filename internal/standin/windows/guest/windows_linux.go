@@ -197,7 +197,7 @@ func (g *machine) finishSetup(r record, root string) (*model.Model, []setup.Comm
 		return nil, nil, screen
 	}
 	progress("Getting ready")
-	specialized, screen := answers.Specialize(r.InstallationType, isTimeZone)
+	specialized, screen := answers.Specialize(setup.Installed{Type: r.InstallationType, EditionID: r.EditionID, Build: r.Build}, isTimeZone)
 	if screen != nil {
 		return nil, nil, screen
 	}
@@ -289,7 +289,7 @@ func (g *machine) welcomeClone(m *model.Model, h *host) error {
 			return screen
 		}
 		installation := m.InstallationType()
-		specialized, screen := answers.Specialize(installation, isTimeZone)
+		specialized, screen := answers.Specialize(setup.Installed{Type: installation, EditionID: m.EditionID(), Build: m.Build()}, isTimeZone)
 		if screen != nil {
 			return screen
 		}

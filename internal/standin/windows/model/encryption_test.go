@@ -62,7 +62,7 @@ func generatedRegistry(t *testing.T) []RegValue {
 	if screen != nil {
 		t.Fatal(screen)
 	}
-	s, screen := answers.Specialize("Client", func(string) bool { return true })
+	s, screen := answers.Specialize(setup.Installed{Type: "Client", EditionID: "Professional", Build: 26100}, func(string) bool { return true })
 	if screen != nil {
 		t.Fatal(screen)
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io/fs"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -151,6 +152,23 @@ func (m *Model) InstallationType() string {
 	defer m.mu.Unlock()
 	kind, _ := m.software.Text(versionKey, "InstallationType")
 	return kind
+}
+
+// EditionID is what Windows calls its edition, such as ServerStandard.
+func (m *Model) EditionID() string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	edition, _ := m.software.Text(versionKey, "EditionID")
+	return edition
+}
+
+// Build is Windows' build number.
+func (m *Model) Build() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	text, _ := m.software.Text(versionKey, "CurrentBuildNumber")
+	build, _ := strconv.Atoi(text) // as describe has written it
+	return build
 }
 
 // ComputerName is the machine's name since its start.

@@ -19,7 +19,7 @@ func specializeCommands(t *testing.T, data []byte, installation string) []setup.
 	if screen != nil {
 		t.Fatalf("%v (%s)", screen, screen.Log)
 	}
-	specialized, screen := answers.Specialize(installation, func(name string) bool {
+	specialized, screen := answers.Specialize(setup.Installed{Type: installation}, func(name string) bool {
 		zone, err := windows.LookupTimeZone(name)
 		return err == nil && zone.Windows == name
 	})

@@ -69,7 +69,7 @@ func checkGenerated(t *testing.T, build int, firmware answerfile.Firmware, langu
 	}
 	var specialized setup.Specialized
 	if screen == nil {
-		specialized, screen = answers.Specialize("Server", func(name string) bool {
+		specialized, screen = answers.Specialize(setup.Installed{Type: "Server", EditionID: "ServerStandardEval", Build: build}, func(name string) bool {
 			zone, err := windows.LookupTimeZone(name)
 			return err == nil && zone.Windows == name
 		})

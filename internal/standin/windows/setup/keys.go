@@ -69,6 +69,30 @@ func (s *Session) checkKey() (key, *Screen) {
 	return key{given: true}, nil
 }
 
+// checkActivationKey reads the key of the specialize pass, which Windows is
+// activated with: an invalid one makes Setup fail, and so does an empty element
+// (Microsoft, "ProductKey" of Microsoft-Windows-Shell-Setup).
+func checkActivationKey(text string, installed Installed) string {
+	text = strings.ToUpper(text)
+	switch {
+	case text == "":
+		return "ProductKey is empty: ProductKey installation failed (0x80070057)"
+	case !keyForm.MatchString(text):
+		return "ProductKey has not the form of one"
+	case strings.HasSuffix(installed.EditionID, "Eval"):
+		return fmt.Sprintf("a ProductKey for %s, an evaluation edition", installed.EditionID)
+	}
+	for _, known := range clientKeys {
+		if known.key != text {
+			continue
+		}
+		if installed.Build < known.min || installed.Build > known.max || !(key{edition: known.edition}).fits(installed.EditionID) {
+			return fmt.Sprintf("the ProductKey of %s, but this is %s of build %d", known.edition, installed.EditionID, installed.Build)
+		}
+	}
+	return ""
+}
+
 func keyScreen(id, text, detail, source string) *Screen {
 	return &Screen{ID: id, Pass: "windowsPE", Title: "Windows Setup", Text: text, Log: detail, Source: source}
 }

@@ -88,7 +88,7 @@ func (s *scene) run() (*Installation, *Screen) {
 	if screen != nil {
 		return nil, screen
 	}
-	specialized, screen := session.Answers.Specialize("Server", func(name string) bool { return name == "UTC" })
+	specialized, screen := session.Answers.Specialize(Installed{"Server", installation.Image.EditionID, installation.Image.Build}, func(name string) bool { return name == "UTC" })
 	if screen != nil {
 		return nil, screen
 	}
@@ -105,6 +105,7 @@ func TestSetupSucceeds(t *testing.T) {
 		"by name":                        edit("<Key>/IMAGE/INDEX</Key><Value>2</Value>", "<Key>/IMAGE/NAME</Key><Value>Windows Server 2022 SERVERSTANDARD</Value>"),
 		"volume medium with its key":     func(s *scene) { volume(s); edit(productKey, key2022)(s) },
 		"volume medium without a key":    volume,
+		"key in specialize":              func(s *scene) { volume(s); edit("<ComputerName>*", specializeKey2022)(s) },
 		"SATA disk, no drivers":          func(s *scene) { s.answers = fstest.MapFS{}; s.disks = map[Device][]Disk{ahci: {{Bytes: 40 * gib}}} },
 		"virtio-scsi disk":               func(s *scene) { s.disks = map[Device][]Disk{virtioSCSI: {{Bytes: 40 * gib}}} },
 		"BIOS":                           bios,
@@ -136,6 +137,8 @@ func TestSetupSucceeds(t *testing.T) {
 const (
 	productKey = "<ProductKey><WillShowUI>"
 	key2022    = "<ProductKey><Key>VDYBN-27WPP-V4HQT-9VMD4-VMK7H</Key><WillShowUI>"
+
+	specializeKey2022 = "<ProductKey>VDYBN-27WPP-V4HQT-9VMD4-VMK7H</ProductKey><ComputerName>*"
 )
 
 // edit replaces a text of the answer file, which must be there.
@@ -239,6 +242,17 @@ func TestSetupStops(t *testing.T) {
 				s.machine.Medium.Images[i].InstallationType = "Client"
 			}
 		}, "key-page", "windowsPE", "no key"},
+		"empty key in specialize":        {edit("<ComputerName>*", "<ProductKey></ProductKey><ComputerName>*"), "unattend-parse", "specialize", "empty"},
+		"malformed key in specialize":    {edit("<ComputerName>*", "<ProductKey>foo</ProductKey><ComputerName>*"), "unattend-parse", "specialize", "form"},
+		"evaluation's key in specialize": {edit("<ComputerName>*", specializeKey2022), "unattend-parse", "specialize", "evaluation"},
+		"client's key in specialize": {func(s *scene) {
+			volume(s)
+			edit("<ComputerName>*", strings.Replace(specializeKey2022, "VDYBN-27WPP-V4HQT-9VMD4-VMK7H", "W269N-WFGWX-YVC9B-4J6C9-T83GX", 1))(s)
+		}, "unattend-parse", "specialize", "Professional"},
+		"another version's key in specialize": {func(s *scene) {
+			volume(s)
+			edit("<ComputerName>*", strings.Replace(specializeKey2022, "VDYBN-27WPP-V4HQT-9VMD4-VMK7H", "N69G4-B89J2-4G8F4-WWYCC-J464C", 1))(s)
+		}, "unattend-parse", "specialize", "build 20348"},
 		// Language.
 		"no answer file":                   {func(s *scene) { s.xml = "" }, "unattend-parse", "windowsPE", ""},
 		"English answers, Korean medium":   {func(s *scene) { s.machine.Medium.Languages = []string{"ko-kr"} }, "language-page", "windowsPE", "en-US"},

@@ -17,11 +17,18 @@ type Specialized struct {
 	RemoteDesktop bool
 }
 
-// Specialize is the specialize pass. installation is the image's type.
-// knownZone says whether Windows has a time zone of that name.
-func (a *Answers) Specialize(installation string, knownZone func(string) bool) (Specialized, *Screen) {
+// Installed is the Windows that starts from its disk.
+type Installed struct {
+	Type      string // InstallationType: Server, Server Core or Client
+	EditionID string
+	Build     int
+}
+
+// Specialize is the specialize pass. knownZone says whether Windows has a time
+// zone of that name.
+func (a *Answers) Specialize(installed Installed, knownZone func(string) bool) (Specialized, *Screen) {
 	const pass = "specialize"
-	if screen := a.Check(pass, installation); screen != nil {
+	if screen := a.Check(pass, installed.Type); screen != nil {
 		return Specialized{}, screen
 	}
 	shell := a.component(pass, "Microsoft-Windows-Shell-Setup")
@@ -40,6 +47,13 @@ func (a *Answers) Specialize(installation string, knownZone func(string) bool) (
 	}
 	if detail := checkComputerName(s.ComputerName); detail != "" {
 		return s, a.refuse(pass, "Microsoft-Windows-Shell-Setup", detail)
+	}
+	if text, given := shell.value("ProductKey"); given {
+		if detail := checkActivationKey(text, installed); detail != "" {
+			screen := a.refuse(pass, "Microsoft-Windows-Shell-Setup", detail)
+			screen.Source = "learn.microsoft.com: Microsoft-Windows-Shell-Setup-ProductKey; microsoft/SurfaceDeploymentAccelerator#2"
+			return s, screen
+		}
 	}
 	if s.TimeZone != "" && !knownZone(s.TimeZone) {
 		return s, a.refuse(pass, "Microsoft-Windows-Shell-Setup", fmt.Sprintf("TimeZone %q: Windows has no such zone", s.TimeZone))
