@@ -127,6 +127,14 @@ func TestValidate(t *testing.T) {
 			*a = answers("2025", UEFI, "en-US")
 			a.ProductKey = "d764k-2ndrg-47t6q-p8t8w-yp6df"
 		}, ""},
+		{"key of Server Core by DISM's name", func(a *Answers) {
+			a.Image.EditionID, a.Image.Channel = "ServerStandardCor", Volume
+			a.ProductKey = "VDYBN-27WPP-V4HQT-9VMD4-VMK7H"
+		}, ""},
+		{"key on an evaluation by DISM's name", func(a *Answers) {
+			a.Image.EditionID, a.Image.Channel = "ServerStandardEvalCor", UnknownChannel
+			a.ProductKey = "VDYBN-27WPP-V4HQT-9VMD4-VMK7H"
+		}, "is an evaluation edition, which accepts none"},
 		{"paid key", func(a *Answers) { *a = answers("2025", UEFI, "en-US"); a.ProductKey = "BBBBB-CCCCC-DDDDD-FFFFF-GGGGG" }, ""},
 		{"AVMA", func(a *Answers) { *a = answers("2025", UEFI, "en-US"); a.ProductKey = "YQB4H-NKHHJ-Q6K4R-4VMY6-VCH67" }, "Hyper-V only, never on KVM"},
 		{"no public key", func(a *Answers) { *a = answers("10", UEFI, "en-US"); a.Image.EditionID = "CloudEdition" }, "product_key: missing; there is no public key for edition CloudEdition"},

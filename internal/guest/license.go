@@ -4,7 +4,8 @@ import "time"
 
 // EditionConvertParameters say what an evaluation shall become.
 type EditionConvertParameters struct {
-	// Target is an edition id: ServerStandard.
+	// Target is an edition id: ServerStandard. On Server Core DISM's
+	// ServerStandardCor is the same.
 	Target string `json:"target"`
 	// ProductKey of that edition; a KMS client key is public.
 	ProductKey     string `json:"product_key"`

@@ -1,6 +1,7 @@
 package guest_test
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -143,6 +144,38 @@ func TestEditionConvert(t *testing.T) {
 		t.Error(e.Message)
 	}
 	fails(t, guest.EditionConvert, scripttest.New(t).Set(eval+`$global:Exit['dism.exe'] = 1168`), p, "dism")
+}
+
+// Server Core has one edition id in its registry, and another of DISM's.
+func TestEditionConvertOfServerCore(t *testing.T) {
+	t.Parallel()
+	const (
+		version = `HKLM:\SOFTWARE\Microsoft\Windows NT\CurrentVersion`
+		member  = `$global:Cim['Win32_ComputerSystem'] = [pscustomobject]@{ DomainRole = 2 }; $global:Exit['dism.exe'] = 3010; $global:Targets = @('ServerStandardCor', 'ServerDatacenterCor');`
+	)
+	for _, c := range []struct{ from, kind, target, dism, code string }{
+		{"ServerStandardEval", "Server Core", "ServerStandard", "ServerStandardCor", ""},
+		{"ServerStandardEval", "Server Core", "ServerStandardCor", "ServerStandardCor", ""},
+		{"ServerStandardEvalCor", "Server Core", "serverdatacenter", "ServerDatacenterCor", ""},
+		{"ServerStandard", "Server Core", "ServerStandardCor", "", ""},
+		{"ServerStandardCor", "Server Core", "ServerStandard", "", ""},
+		{"ServerStandardEval", "Server Core", "ServerSolution", "", "no-target"},
+		{"ServerStandardEval", "Server", "ServerStandard", "", "no-target"}, // it would lose its desktop
+	} {
+		t.Run(c.from+" to "+c.target, func(t *testing.T) {
+			m := scripttest.New(t).Set(fmt.Sprintf("Set-Reg '%s' EditionID '%s'; Set-Reg '%s' InstallationType '%s'; %s", version, c.from, version, c.kind, member))
+			p := guest.EditionConvertParameters{Target: c.target, ProductKey: "VDYBN-27WPP-V4HQT-9VMD4-VMK7H", TimeoutSeconds: 60}
+			if c.code != "" {
+				fails(t, guest.EditionConvert, m, p, c.code)
+			} else if r, reboot := do(t, guest.EditionConvert, m, p); r.From != c.from || reboot != (c.dism != "") {
+				t.Errorf("%+v, restart %v", r, reboot)
+			}
+			calls := m.Calls(t, "dism.exe")
+			if (len(calls) == 1) != (c.dism != "") || len(calls) == 1 && !strings.Contains(calls[0].String(), " /Set-Edition:"+c.dism+" ") {
+				t.Errorf("%v; want one for %q", calls, c.dism)
+			}
+		})
+	}
 }
 
 // TestKeyLeavesDismsLog: however dism.exe ends, and in whatever it writes.

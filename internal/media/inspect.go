@@ -9,6 +9,7 @@ import (
 
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/media/eltorito"
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/media/wim"
+	"github.com/wintemplate/packer-plugin-wintemplate/internal/windows"
 )
 
 // installNames are where Setup looks for its images.
@@ -107,16 +108,12 @@ func windowsImages(info *wim.Info) []WindowsImage {
 }
 
 // evaluation tells an evaluation copy by its edition id, which ends in Eval
-// (ServerStandardEval, EnterpriseSEval); NAME alone doesn't tell on servers.
+// (ServerStandardEval, EnterpriseSEval; Cor may follow on servers); NAME alone doesn't tell on servers.
 func evaluation(x wim.Image) bool {
-	hasEval := func(s string) bool {
-		s = strings.ToLower(s)
-		return strings.HasSuffix(s, "eval") || strings.HasSuffix(s, "evalcore")
-	}
 	if x.EditionID != "" {
-		return hasEval(x.EditionID)
+		return windows.IsEvaluation(x.EditionID)
 	}
-	return hasEval(x.Flags) || strings.Contains(strings.ToLower(x.Name+x.DisplayName), "evaluation")
+	return windows.IsEvaluation(x.Flags) || strings.Contains(strings.ToLower(x.Name+x.DisplayName), "evaluation")
 }
 
 // inspectBoot reads the boot catalogue. A disc without one can still be read.

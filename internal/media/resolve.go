@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/media/udf"
+	"github.com/wintemplate/packer-plugin-wintemplate/internal/windows"
 )
 
 // Wish is what a user asks for. Each field that is given must hold. Without
@@ -147,13 +148,14 @@ func byName(wanted string) func([]WindowsImage) []WindowsImage {
 // byEdition understands, in this order: FLAGS and the edition's word in NAME
 // (SERVERSTANDARDCORE; Pro), the edition id, and either without Eval and
 // without the leading Server. Core and desktop editions of a server share their
-// edition id, so that of a core one counts with Core at its end.
+// edition id, so that of a core one counts with Core at its end; DISM's Cor is
+// taken for it.
 func byEdition(wanted string) func([]WindowsImage) []WindowsImage {
-	want := canonical(wanted)
+	want := canonical(wholeCore(canonical(wanted)))
 	return firstStage(
-		func(x WindowsImage) []string { return []string{x.Flags, editionWord(x.Name), editionID(x)} },
+		func(x WindowsImage) []string { return []string{wholeCore(x.Flags), editionWord(x.Name), editionID(x)} },
 		func(x WindowsImage) []string {
-			return []string{withoutEval(x.Flags), withoutEval(editionID(x)), withoutEvaluation(editionWord(x.Name))}
+			return []string{withoutEval(wholeCore(x.Flags)), withoutEval(editionID(x)), withoutEvaluation(editionWord(x.Name))}
 		},
 		func(x WindowsImage) []string {
 			id, _ := strings.CutPrefix(canonical(withoutEval(editionID(x))), "server")
@@ -227,10 +229,20 @@ func editionWord(name string) string {
 	return ""
 }
 
+// editionID is the edition id, always with Core at its end where the image has
+// no desktop: some media have Cor in it, Microsoft's nothing.
 func editionID(x WindowsImage) string {
 	id := cmp.Or(x.EditionID, x.Flags)
-	if strings.EqualFold(x.InstallationType, "Server Core") && !strings.HasSuffix(strings.ToLower(id), "core") {
-		id += "Core"
+	if strings.EqualFold(x.InstallationType, windows.InstallationServerCore) {
+		return windows.BaseEdition(id) + "Core"
+	}
+	return wholeCore(id)
+}
+
+// wholeCore writes out the ending of DISM's edition ids, ServerStandardCor.
+func wholeCore(id string) string {
+	if base := windows.BaseEdition(id); base != id {
+		return base + "Core"
 	}
 	return id
 }

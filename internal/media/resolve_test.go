@@ -22,6 +22,19 @@ func TestResolve(t *testing.T) {
 		Index: 2, Name: "Windows 11 Enterprise N Evaluation", DisplayName: "Windows 11 Enterprise N Evaluation", Flags: "EnterpriseNEval",
 		EditionID: "EnterpriseNEval", InstallationType: "Client", Architecture: "amd64", Build: 26100,
 	}}))
+	// as DISM calls them, and media that are made from updates
+	var images []wim.Image
+	for _, x := range mediatest.Server2022Eval() {
+		if x.InstallationType == "Server Core" {
+			x.EditionID += "Cor"
+			x.Flags = x.EditionID
+		}
+		images = append(images, x)
+	}
+	cor := inspect(t, mediatest.Spec(images))
+	if cor.Channel != media.ChannelEvaluation || !cor.Images[0].Evaluation {
+		t.Errorf("channel %s, %+v", cor.Channel, cor.Images[0])
+	}
 	for _, c := range []struct {
 		name  string
 		facts *media.Facts
@@ -34,6 +47,13 @@ func TestResolve(t *testing.T) {
 		{"edition id", server, media.Wish{Edition: "ServerStandardEval"}, 2},
 		{"edition id of core", server, media.Wish{Edition: "ServerDatacenterEvalCore"}, 3},
 		{"edition id without evaluation", server, media.Wish{Edition: "ServerDatacenterCore"}, 3},
+		{"DISM's edition id of core", server, media.Wish{Edition: "ServerStandardEvalCor"}, 1},
+		{"DISM's edition id without evaluation", server, media.Wish{Edition: "serverdatacentercor"}, 3},
+		{"DISM's on a disc with it", cor, media.Wish{Edition: "ServerStandardEvalCor"}, 1},
+		{"DISM's without evaluation on a disc with it", cor, media.Wish{Edition: "ServerDatacenterCor"}, 3},
+		{"core's word on a disc with DISM's", cor, media.Wish{Edition: "SERVERDATACENTERCORE"}, 3},
+		{"edition id on a disc with DISM's", cor, media.Wish{Edition: "ServerStandardEvalCore"}, 1},
+		{"desktop on a disc with DISM's", cor, media.Wish{Edition: "ServerStandard"}, 2},
 		{"short core", server, media.Wish{Edition: "Datacenter Core"}, 3},
 		{"display words", server, media.Wish{Edition: "Standard Evaluation (Desktop Experience)"}, 2},
 		{"name", server, media.Wish{ImageName: "Windows Server 2022 SERVERSTANDARD"}, 2},

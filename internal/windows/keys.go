@@ -70,7 +70,7 @@ var installKeys = []keyRow{
 
 // KMSClientKey is Microsoft's public KMS client setup key (GVLK) of a product
 // and edition. editionID is the WIM's EDITIONID ("ServerStandard",
-// "Professional"). False when there is none: evaluation and Home editions have
+// "Professional"), or DISM's for Server Core ("ServerStandardCor"). False when there is none: evaluation and Home editions have
 // no such key.
 func KMSClientKey(p Product, editionID string) (string, bool) {
 	if p.Name == "" {
@@ -100,7 +100,7 @@ func InstallKey(p Product, editionID string) (string, bool) {
 
 func lookupKey(rows []keyRow, p Product, editionID string) (string, bool) {
 	for _, row := range rows {
-		if (row.product == p.Name || row.product == "" && !p.Server) && strings.EqualFold(row.edition, editionID) {
+		if (row.product == p.Name || row.product == "" && !p.Server) && SameEdition(row.edition, editionID) {
 			return row.key, true
 		}
 	}
@@ -135,12 +135,6 @@ func KeyFits(p Product, editionID, key string) bool {
 		}
 	}
 	return false
-}
-
-// IsEvaluation tells an evaluation edition by its EDITIONID
-// ("ServerStandardEval", "EnterpriseSEval").
-func IsEvaluation(editionID string) bool {
-	return strings.HasSuffix(strings.ToLower(editionID), "eval")
 }
 
 // A key is 25 letters of an alphabet without vowels and look-alikes.

@@ -13,7 +13,8 @@ import (
 // Edition makes an evaluation a full edition. Windows restarts several times.
 type Edition struct {
 	// The edition to become, by its id: `ServerStandard`, `ServerDatacenter`.
-	// A client's evaluation cannot be converted, and one of Datacenter becomes
+	// On Server Core too: DISM is then given the name that it has for it there,
+	// `ServerStandardCor`, which you may also write. A client's evaluation cannot be converted, and one of Datacenter becomes
 	// Datacenter only.
 	Target string `mapstructure:"target" required:"true"`
 	// The product key of that edition. Default: Microsoft's public KMS client
@@ -65,7 +66,7 @@ func (e *Edition) run(ctx context.Context, r *run) error {
 	if r.facts, _, err = guest.Facts.Do(ctx, r.session, guest.None{}); err != nil {
 		return err
 	}
-	if r.facts.Edition != e.Target {
+	if !windows.SameEdition(r.facts.Edition, e.Target) {
 		return fmt.Errorf("dism.exe ended well, and after the restart the edition is still %s", r.facts.Edition)
 	}
 	r.ui.Say(result.From + " has become " + r.facts.Edition)

@@ -349,6 +349,11 @@ func TestFurtherBlocks(t *testing.T) {
 		"edition, already": {
 			block: raw{"edition": raw{"target": "ServerStandard"}}, on: answers{"edition.convert": guest.EditionConvertResult{From: "ServerStandard"}}, never: []string{"reboot"}, says: "already",
 		},
+		"edition of Server Core": {
+			block: raw{"edition": raw{"target": "ServerStandardCor"}},
+			on:    answers{"facts": once(evaluation, full), "edition.convert": reboots{guest.EditionConvertResult{From: "ServerStandardEval"}}},
+			asked: []string{"task.start", "edition.convert", "reboot", "facts"}, says: "ServerStandardEval has become ServerStandard",
+		},
 		"edition, not after all": {
 			block: raw{"edition": raw{"target": "ServerStandard"}}, on: answers{"facts": evaluation, "edition.convert": reboots{guest.EditionConvertResult{}}}, want: "still ServerStandardEval",
 		},

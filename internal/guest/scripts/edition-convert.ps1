@@ -29,22 +29,28 @@ function Hide-KeyOfLog([string]$Path, [string]$Key) {
 
 $version = 'HKLM:\SOFTWARE\Microsoft\Windows NT\CurrentVersion'
 $from = [string](Get-RegistryValue -Key $version -Name 'EditionID' -Default '')
-if ($from -eq $Parameters.target) { return Complete-Operation -Result @{ from = $from; exit_code = 0; targets = @() } }
+# Where there is no desktop, DISM calls ServerStandardCor what the registry calls ServerStandard.
+$core = [string](Get-RegistryValue -Key $version -Name 'InstallationType' -Default '') -eq 'Server Core'
+function Test-SameEdition([string]$One, [string]$Other) {
+    $One -eq $Other -or ($core -and ($One -replace '(?<=^Server.+)Core?$') -eq ($Other -replace '(?<=^Server.+)Core?$'))
+}
+if (Test-SameEdition $from $Parameters.target) { return Complete-Operation -Result @{ from = $from; exit_code = 0; targets = @() } }
 $pending = @(Get-PendingReboot | Where-Object { $_ -ne 'file-rename' })
 if ($pending.Count -gt 0) { Stop-Operation -Code 'pending-reboot' -Message "a restart is pending ($($pending -join ', ')), with which an edition cannot be changed" }
 if ([int](Get-CimInstance -ClassName Win32_ComputerSystem).DomainRole -ge 4) { Stop-Operation -Code 'domain-controller' -Message 'the edition of a domain controller cannot be changed' }
 $targets = @(Get-WindowsEdition -Online -Target | ForEach-Object { "$($_.Edition)" })
-if ($Parameters.target -notin $targets) {
+$target = $targets | Where-Object { Test-SameEdition $_ $Parameters.target } | Select-Object -First 1
+if (-not $target) {
     Stop-Operation -Code 'no-target' -Message "$from cannot become $($Parameters.target); it can become $($targets -join ', '). A client's evaluation cannot be converted, and a Datacenter one becomes Datacenter only"
 }
 # DISM takes the key on its command line only (Set-WindowsEdition has no -ProductKey, windows-powershell-docs#1090), and
 # begins its log with that line. So it gets a log of its own, whose name is one that the seal overwrites.
 $log = "$env:SystemRoot\Temp\wintemplate-dism.log"
-$arguments = @('/Online', "/Set-Edition:$($Parameters.target)", "/ProductKey:$($Parameters.product_key)", '/AcceptEula', '/Quiet', '/NoRestart', "/LogPath:$log")
+$arguments = @('/Online', "/Set-Edition:$target", "/ProductKey:$($Parameters.product_key)", '/AcceptEula', '/Quiet', '/NoRestart', "/LogPath:$log")
 try {
     $code = Invoke-Program -File 'dism.exe' -Arguments $arguments -TimeoutSeconds $Parameters.timeout_seconds
 } finally {
     Hide-KeyOfLog -Path $log -Key $Parameters.product_key
 }
-if ($code -notin 0, 3010) { Stop-Operation -Code 'dism' -Message "dism.exe /Set-Edition:$($Parameters.target) ended with $code; its log is $log in the guest" }
+if ($code -notin 0, 3010) { Stop-Operation -Code 'dism' -Message "dism.exe /Set-Edition:$target ended with $code; its log is $log in the guest" }
 Complete-Operation -Reboot $true -Result @{ from = $from; exit_code = $code; targets = $targets }

@@ -95,7 +95,7 @@ func keyFits(key string, p windows.Product, edition string) bool {
 	if !public {
 		return true
 	}
-	return strings.EqualFold(owner, edition) && (product == p.Name || product == "" && !p.Server)
+	return windows.SameEdition(owner, edition) && (product == p.Name || product == "" && !p.Server)
 }
 
 // channelOf is a key's channel: a public key of a server is a KMS client's,
@@ -110,15 +110,25 @@ func channelOf(key string, p windows.Product, edition string) string {
 	return channelMAK
 }
 
-// editionTargets: an evaluation of Standard becomes either, Datacenter stays
+// dismEdition is DISM's name of an edition: that of Server Core ends in Cor,
+// while the registry of an installed one has none of it beside its
+// InstallationType (Microsoft, "GetProductInfo", PRODUCT_STANDARD_SERVER_CORE).
+func dismEdition(p windows.Product, edition string) string {
+	if p.Core {
+		return windows.BaseEdition(edition) + "Cor"
+	}
+	return edition
+}
+
+// editionTargets, in DISM's names: an evaluation of Standard becomes either, Datacenter stays
 // Datacenter, and a client's evaluation becomes nothing (Microsoft, "Upgrade
 // and conversion options for Windows Server").
-func editionTargets(edition string) []string {
-	switch strings.ToLower(edition) {
+func editionTargets(p windows.Product, edition string) []string {
+	switch strings.ToLower(windows.BaseEdition(edition)) {
 	case "serverstandardeval":
-		return []string{"ServerStandard", "ServerDatacenter"}
+		return []string{dismEdition(p, "ServerStandard"), dismEdition(p, "ServerDatacenter")}
 	case "serverdatacentereval", "serverstandard":
-		return []string{"ServerDatacenter"}
+		return []string{dismEdition(p, "ServerDatacenter")}
 	case "professional":
 		return []string{"Education", "Enterprise", "ProfessionalWorkstation", "ProfessionalEducation"}
 	}
@@ -133,7 +143,10 @@ func (m *Model) editionConvert(_ context.Context, _ caller, p guest.EditionConve
 	if err != nil {
 		return r, false, err
 	}
-	if strings.EqualFold(from, p.Target) {
+	same := func(edition string) bool {
+		return strings.EqualFold(edition, p.Target) || product.Core && windows.SameEdition(edition, p.Target)
+	}
+	if same(from) {
 		return r, false, nil
 	}
 	pending := slices.DeleteFunc(m.pendingReboot(), func(reason string) bool { return reason == "file-rename" })
@@ -143,10 +156,12 @@ func (m *Model) editionConvert(_ context.Context, _ caller, p guest.EditionConve
 	if kind, _ := m.controlSet().Text(productOptionsKey, "ProductType"); kind == controllerKey {
 		return r, false, failure("domain-controller", "the edition of a domain controller cannot be changed")
 	}
-	r.Targets = editionTargets(from)
-	if !slices.ContainsFunc(r.Targets, func(t string) bool { return strings.EqualFold(t, p.Target) }) {
+	r.Targets = editionTargets(product, from)
+	chosen := slices.IndexFunc(r.Targets, same)
+	if chosen < 0 {
 		return r, false, failure("no-target", "%s cannot become %s; it can become %s. A client's evaluation cannot be converted, and a Datacenter one becomes Datacenter only", from, p.Target, strings.Join(r.Targets, ", "))
 	}
+	p.Target = r.Targets[chosen]
 	code := m.setEdition(product, p.Target, p.ProductKey)
 	if err := m.dismLog(p); err != nil {
 		return r, false, err
@@ -182,8 +197,12 @@ func (m *Model) setEdition(p windows.Product, target, key string) (exit int) {
 		return dismKey
 	}
 	k := m.software.Create(rebootPendingKey)
-	k.Set(regf.StringValue(editionValue, target))
-	k.Set(regf.StringValue(productValue, p.Name+" "+strings.TrimPrefix(target, "Server")))
+	edition := target
+	if p.Core { // the registry knows it without DISM's ending
+		edition = windows.BaseEdition(target)
+	}
+	k.Set(regf.StringValue(editionValue, edition))
+	k.Set(regf.StringValue(productValue, p.Name+" "+strings.TrimPrefix(edition, "Server")))
 	k.Set(regf.StringValue(partialValue, partial(key)))
 	k.Set(regf.StringValue(channelValue, channelOf(key, p, target)))
 	return dismRestart

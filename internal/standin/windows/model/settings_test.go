@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/guest"
+	"github.com/wintemplate/packer-plugin-wintemplate/internal/windows"
 )
 
 // refused wants an operation to have failed with a code.
@@ -238,6 +239,32 @@ func TestEditionConvert(t *testing.T) {
 	w.controlSet().SetString(productOptionsKey, "ProductType", controllerKey)
 	_, _, err = guest.EditionConvert.Do(ctx, w.session(), p)
 	refused(t, err, "domain-controller", "")
+}
+
+// Server Core's targets are DISM's names; its registry keeps the plain one.
+func TestEditionConvertOfServerCore(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	core := func(w *world, i *Install) {
+		evaluation(w, i)
+		i.InstallationType = windows.InstallationServerCore
+	}
+	for _, target := range []string{"ServerStandard", "ServerStandardCor"} {
+		w := newWorld(t, core)
+		r, reboot, err := guest.EditionConvert.Do(ctx, w.session(), guest.EditionConvertParameters{Target: target, ProductKey: standard2022})
+		if err != nil || !bool(reboot) || !slices.Equal(r.Targets, []string{"ServerStandardCor", "ServerDatacenterCor"}) {
+			t.Fatalf("%s: %+v, %t, %v", target, r, bool(reboot), err)
+		}
+		w.restart()
+		if facts, _, err := guest.Facts.Do(ctx, w.session(), guest.None{}); err != nil || facts.Edition != "ServerStandard" || facts.ProductName != "Windows Server 2022 Standard" {
+			t.Errorf("%s: after the restart: %+v, %v", target, facts, err)
+		}
+		if _, reboot, err := guest.EditionConvert.Do(ctx, w.session(), guest.EditionConvertParameters{Target: target, ProductKey: standard2022}); err != nil || bool(reboot) {
+			t.Errorf("%s: it is that edition already: %v", target, err)
+		}
+	}
+	_, _, err := guest.EditionConvert.Do(ctx, newWorld(t, evaluation).session(), guest.EditionConvertParameters{Target: "ServerStandardCor", ProductKey: standard2022})
+	refused(t, err, "no-target", "ServerStandard")
 }
 
 func TestActivation(t *testing.T) {

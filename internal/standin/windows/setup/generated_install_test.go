@@ -27,6 +27,7 @@ func TestGeneratedFilesInstall(t *testing.T) {
 		{14393, "Server", "ServerStandard", answerfile.Volume, 4, "volume", "*"},
 		{17763, "Server", "ServerStandardEval", answerfile.Evaluation, 4, "eval", "*"},
 		{20348, "Server Core", "ServerDatacenterEval", answerfile.Evaluation, 4, "eval", "CORE-1"},
+		{20348, "Server Core", "ServerStandardCor", answerfile.Volume, 4, "volume", "*"}, // made from updates
 		{26100, "Server", "ServerDatacenter", answerfile.Volume, 4, "volume", "*"},
 		{19045, "Client", "Professional", answerfile.Retail, 8, "retail", "*"},
 		{19044, "Client", "EnterpriseS", answerfile.Volume, 1, "volume", "*"},

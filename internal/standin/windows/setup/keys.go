@@ -97,7 +97,9 @@ func keyScreen(id, text, detail, source string) *Screen {
 	return &Screen{ID: id, Pass: "windowsPE", Title: "Windows Setup", Text: text, Log: detail, Source: source}
 }
 
-// fits says whether the key is for the edition.
+// fits says whether the key is for the edition; a server's is for the one
+// without the desktop too.
 func (k key) fits(editionID string) bool {
-	return k.edition == "" || strings.EqualFold(k.edition, editionID)
+	return k.edition == "" || strings.EqualFold(k.edition, editionID) ||
+		strings.HasPrefix(k.edition, "Server") && strings.EqualFold(k.edition+"Cor", editionID)
 }
