@@ -3,11 +3,8 @@ package answerfile
 import (
 	"bytes"
 	"encoding/xml"
-	"errors"
 	"fmt"
-	"io"
 	"strings"
-	"unicode/utf16"
 )
 
 // The two namespaces of an answer file.
@@ -150,98 +147,4 @@ func encodeNode(encoder *xml.Encoder, n *node) error {
 		}
 	}
 	return encoder.EncodeToken(start.End())
-}
-
-// parse reads a whole answer file. It wants what Setup wants: well-formed XML
-// with <unattend> of Microsoft's namespace at its root.
-func parse(data []byte) (*node, error) {
-	decoder := xml.NewDecoder(bytes.NewReader(toUTF8(data)))
-	decoder.CharsetReader = func(charset string, in io.Reader) (io.Reader, error) {
-		switch strings.ToLower(charset) {
-		case "utf-8", "utf8", "us-ascii", "ascii", "utf-16", "unicode": // UTF-16 is UTF-8 by now
-			return in, nil
-		}
-		return nil, fmt.Errorf("encoding %q; save the file as UTF-8", charset)
-	}
-	var root *node
-	var open []*node
-	for {
-		token, err := decoder.Token()
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			return nil, fmt.Errorf("not well-formed XML: %w", err)
-		}
-		switch token := token.(type) {
-		case xml.StartElement:
-			line, _ := decoder.InputPos()
-			n := &node{name: token.Name.Local, attrs: localAttrs(token.Attr), line: line}
-			if len(open) == 0 {
-				if root != nil {
-					return nil, errors.New("not well-formed XML: more than one root element")
-				}
-				if token.Name.Local != "unattend" || token.Name.Space != unattendNS {
-					return nil, fmt.Errorf("the root is <%s> of namespace %q; an answer file's is <unattend xmlns=%q>", token.Name.Local, token.Name.Space, unattendNS)
-				}
-				root = n
-			} else {
-				if token.Name.Space != unattendNS {
-					n.name = token.Name.Space + " " + token.Name.Local // foreign: nothing Setup knows
-				}
-				open[len(open)-1].add(n)
-			}
-			open = append(open, n)
-		case xml.EndElement:
-			closed := open[len(open)-1]
-			if len(closed.kids) > 0 {
-				closed.text = ""
-			}
-			open = open[:len(open)-1]
-		case xml.CharData:
-			if len(open) > 0 {
-				open[len(open)-1].text += string(token)
-			}
-		}
-	}
-	if root == nil {
-		return nil, errors.New("not well-formed XML: the file is empty")
-	}
-	return root, nil
-}
-
-// localAttrs gives attributes of the wcm namespace their usual prefix and
-// leaves declarations of namespaces out.
-func localAttrs(in []xml.Attr) []xml.Attr {
-	var out []xml.Attr
-	for _, a := range in {
-		switch {
-		case a.Name.Space == "xmlns" || a.Name.Local == "xmlns":
-		case a.Name.Space == wcmNS:
-			out = append(out, xml.Attr{Name: xml.Name{Local: "wcm:" + a.Name.Local}, Value: a.Value})
-		case a.Name.Space == "":
-			out = append(out, a)
-		}
-	}
-	return out
-}
-
-// toUTF8 reads a byte order mark: Windows' editors write UTF-16.
-func toUTF8(data []byte) []byte {
-	var big int
-	switch {
-	case bytes.HasPrefix(data, []byte{0xEF, 0xBB, 0xBF}):
-		return data[3:]
-	case bytes.HasPrefix(data, []byte{0xFF, 0xFE}):
-		big = 0
-	case bytes.HasPrefix(data, []byte{0xFE, 0xFF}):
-		big = 1
-	default:
-		return data
-	}
-	units := make([]uint16, 0, len(data)/2)
-	for i := 2; i+1 < len(data); i += 2 {
-		units = append(units, uint16(data[i+big])|uint16(data[i+1-big])<<8)
-	}
-	return []byte(string(utf16.Decode(units)))
 }

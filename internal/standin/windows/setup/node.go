@@ -1,7 +1,6 @@
 package setup
 
 import (
-	"bytes"
 	"encoding/xml"
 	"errors"
 	"fmt"
@@ -25,9 +24,16 @@ type node struct {
 }
 
 // parseXML reads a document into nodes. Elements outside the unattend
-// namespace are no settings, so they are an error here.
+// namespace are no settings, so they are an error here, but for children of the
+// root: Windows System Image Manager leaves a note of its own there
+// (<cpi:offlineImage>), which Setup passes over.
 func parseXML(data []byte) (*node, error) {
-	decoder := xml.NewDecoder(bytes.NewReader(data))
+	text, err := proveXML(data)
+	if err != nil {
+		return nil, err
+	}
+	decoder := xml.NewDecoder(strings.NewReader(text))
+	decoder.CharsetReader = func(_ string, in io.Reader) (io.Reader, error) { return in, nil } // text is UTF-8
 	var stack []*node
 	var root *node
 	for {
@@ -40,6 +46,12 @@ func parseXML(data []byte) (*node, error) {
 		}
 		switch t := token.(type) {
 		case xml.StartElement:
+			if t.Name.Space != unattendNamespace && len(stack) == 1 {
+				if err := decoder.Skip(); err != nil {
+					return nil, err
+				}
+				continue
+			}
 			if t.Name.Space != unattendNamespace {
 				return nil, fmt.Errorf("element <%s> is in namespace %q, not %q", t.Name.Local, t.Name.Space, unattendNamespace)
 			}
