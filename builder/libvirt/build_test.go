@@ -281,6 +281,7 @@ func TestGuestThatFails(t *testing.T) {
 		set    func(*bench)
 		want   []string
 		says   string
+		never  string // a call that must not have been made
 	}{
 		"a fail beacon stops the installation": {
 			set: func(b *bench) {
@@ -393,19 +394,29 @@ func TestGuestThatFails(t *testing.T) {
 					}
 				}
 			},
-			want: []string{".iso changed", "has 12"},
+			want:  []string{".iso changed", "has 12"},
+			never: "StartPaused",
 		},
 		"the ISO changes between its inspection and its checksum": {
 			set: func(b *bench) {
 				b.at["connect libvirt"] = func() { b.swapISO() }
 			},
-			want: []string{"iso_url", ".iso changed: its content is another"},
+			want:  []string{"iso_url", ".iso changed: its content is another"},
+			never: "CreateVolume",
 		},
 		"the ISO changes after the plan is made": {
 			set: func(b *bench) {
 				b.at["CreateVolume"] = func() { b.swapISO() }
 			},
-			want: []string{".iso changed: its content is another"},
+			want:  []string{".iso changed: its content is another"},
+			never: "StartPaused",
+		},
+		"the ISO changes while Windows is installed from it": {
+			set: func(b *bench) {
+				b.at["provision"] = func() { b.swapISO() }
+			},
+			want:  []string{".iso changed: its content is another"},
+			never: "check",
 		},
 		"the ISO gets another mode": {
 			set: func(b *bench) {
@@ -432,6 +443,9 @@ func TestGuestThatFails(t *testing.T) {
 			}
 			if !strings.Contains(b.ui.String(), c.says) {
 				t.Errorf("%q is not said:\n%s", c.says, b.ui)
+			}
+			if c.never != "" && b.called(c.never) {
+				t.Errorf("%s was called", c.never)
 			}
 			if left := b.leftovers(); len(left) > 0 {
 				t.Errorf("left behind: %v", left)
