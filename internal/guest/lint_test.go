@@ -33,6 +33,7 @@ var rules = []rule{
 	{"group-name", regexp.MustCompile(`(?i)['"](BUILTIN\\)?(Administrators|Everyone|Users|NT AUTHORITY\\[A-Z]+)['"]`), nil, "names of groups and accounts are in Windows' language: use SIDs"},
 	{"sleepless-poll", regexp.MustCompile(`(?i)\btimeout(\.exe)?\s+/t`), nil, "timeout.exe needs a console; use Start-Sleep"},
 	{"last-boot", regexp.MustCompile(`(?i)LastBootUpTime`), nil, "a clock step moves it; use Get-Boot"},
+	{"lasting-key", regexp.MustCompile(`\bCreateSubKey\(`), regexp.MustCompile(`RegistryOptions\]::Volatile`), "a key that outlives its boot tells no restart; New-Item makes one that shall last"},
 	{"certificate-key", regexp.MustCompile(`(?i)\bRemove-Item\b.*\bCert:`), regexp.MustCompile(`(?i)-DeleteKey\b`), "the certificate goes, and its private key stays in every clone: add -DeleteKey"},
 	{"alias", regexp.MustCompile(`(?i)(\|\s*|^\s*)(\?|%)\s*\{`), nil, "write Where-Object and ForEach-Object out"},
 }
@@ -141,6 +142,7 @@ func TestLintFinds(t *testing.T) {
 		"group-name":         `Add-LocalGroupMember -Group 'Administrators' -Member $u`,
 		"sleepless-poll":     `timeout /t 5`,
 		"last-boot":          `(Get-CimInstance Win32_OperatingSystem).LastBootUpTime`,
+		"lasting-key":        `$k = $hive.CreateSubKey('SOFTWARE\x', $check, [Microsoft.Win32.RegistryOptions]::None)`,
 		"certificate-key":    `Remove-Item -LiteralPath "Cert:\LocalMachine\My\$t" -Force`,
 		"alias":              `$x | ? { $_ }`,
 		"exit":               `exit 3`,

@@ -83,6 +83,10 @@ func TestFactsOfAnEmptyRegistry(t *testing.T) {
 	}
 }
 
+func sealedState(state string) string {
+	return `Set-Reg 'HKLM:\SOFTWARE\Microsoft\Windows\CurrentVersion\Setup\State' ImageState 'IMAGE_STATE_` + state + `'`
+}
+
 func TestWaitReady(t *testing.T) {
 	t.Parallel()
 	digest := strings.Repeat("ab", 32)
@@ -95,7 +99,12 @@ func TestWaitReady(t *testing.T) {
 		"no marker is asked": {set: complete},
 		"marker missing":     {set: complete, want: digest, waiting: []string{"marker"}},
 		"in OOBE":            {set: complete + "\nSet-Reg 'HKLM:\\SYSTEM\\Setup' OOBEInProgress 1 DWord", waiting: []string{"oobe"}},
-		"in mini-setup":      {set: "Set-Reg 'HKLM:\\SYSTEM\\Setup' SystemSetupInProgress 1 DWord", waiting: []string{"system-setup", "image-state"}},
+		// Preflight, or who asks, tells these apart; a wait would last until its deadline.
+		"a sealed image":              {set: sealedState("GENERALIZE_RESEAL_TO_OOBE")},
+		"audit mode":                  {set: sealedState("SPECIALIZE_RESEAL_TO_AUDIT")},
+		"audit mode, sealed":          {set: sealedState("GENERALIZE_RESEAL_TO_AUDIT")},
+		"sysprep has failed half-way": {set: sealedState("UNDEPLOYABLE"), waiting: []string{"image-state"}},
+		"in mini-setup":               {set: "Set-Reg 'HKLM:\\SYSTEM\\Setup' SystemSetupInProgress 1 DWord", waiting: []string{"system-setup", "image-state"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

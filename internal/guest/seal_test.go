@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/guest"
+	"github.com/wintemplate/packer-plugin-wintemplate/internal/guest/cloudbase"
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/guest/scripttest"
 )
 
@@ -37,6 +38,8 @@ Set-Reg 'HKLM:\SOFTWARE\Microsoft\Windows\CurrentVersion\Setup\State' ImageState
 Set-Reg 'HKLM:\SOFTWARE\Microsoft\Windows NT\CurrentVersion\Winlogon' AutoAdminLogon '1'
 Set-Reg 'HKLM:\SOFTWARE\Microsoft\Windows NT\CurrentVersion\Winlogon' DefaultPassword 'secret'
 Set-Reg 'HKLM:\SOFTWARE\Microsoft\Windows NT\CurrentVersion\Winlogon' Shell 'explorer.exe'
+foreach ($n in 'AutoLogonSID', 'DefaultUserName', 'DefaultDomainName', 'ForceAutoLogon') { Set-Reg 'HKLM:\SOFTWARE\Microsoft\Windows NT\CurrentVersion\Winlogon' $n '1' }
+Set-Reg 'HKLM:\SOFTWARE\Microsoft\Windows NT\CurrentVersion\Winlogon' AutoLogonCount 999 DWord
 Set-Reg 'HKLM:\SECURITY\Policy\Secrets\DefaultPassword\CurrVal' x 'y'
 Set-Reg 'HKLM:\SOFTWARE\Microsoft\Windows\CurrentVersion\Run' UnattendSomething 'x'
 Set-Reg 'HKLM:\SOFTWARE\Policies\Microsoft\Windows\WindowsUpdate\AU' NoAutoUpdate 1 DWord
@@ -48,8 +51,8 @@ Set-Reg 'HKLM:\SOFTWARE\Microsoft\Windows\CurrentVersion\WSMAN\Listener\*+HTTPS'
 Set-Reg 'HKLM:\SOFTWARE\Cloudbase Solutions\Cloudbase-Init\i-1\Plugins' SetHostNamePlugin 1 DWord
 Set-TestService 'cloudbase-init' 4
 Set-TestService 'WinRM' 2
-foreach ($f in 'Panther\unattend.xml', 'Panther\unattend-original.xml', 'Panther\Unattend\unattend.xml', 'System32\Sysprep\unattend.xml', 'Temp\wintemplate-x.log') { Set-File "C:\Windows\$f" }
-Set-File 'C:\Autounattend.xml'
+foreach ($f in 'Panther\unattend.xml', 'Panther\unattend-original.xml', 'Panther\autounattend.xml', 'Panther\Unattend\unattend.xml', 'System32\Sysprep\unattend.xml', 'Temp\wintemplate-x.log') { Set-File "C:\Windows\$f" }
+foreach ($f in 'Autounattend.xml', 'unattend.xml') { Set-File "C:\$f" }
 `
 
 // good is a sysprep that succeeds.
@@ -99,7 +102,17 @@ func sealParameters() guest.SealParameters {
 
 func TestSeal(t *testing.T) {
 	t.Parallel()
-	m := scripttest.New(t).Set(aBuild + good)
+	// Its session is still there, and takes three seconds to tell it to go on.
+	m := scripttest.New(t).Set(aBuild + good + `
+Remove-Item "$global:WintemplateTask\release"
+$global:n = 0
+New-Stub Start-Sleep {
+    if (++$global:n -eq 3) { Set-File "$global:WintemplateTask\release"; Add-Record $env:WT_BEACONS "released, stage $("$(Get-Content "$global:WintemplateTask\stage")".Trim())" }
+}
+New-Stub Stop-Service {
+    $filter = (Get-Item 'HKLM:\SOFTWARE\Microsoft\Windows\CurrentVersion\Policies\System').GetValue('LocalAccountTokenFilterPolicy')
+    Add-Record $env:WT_BEACONS "$Name is stopped, token filter $filter"
+}`)
 	m.Put(t, `C:\Windows\Setup\Scripts\SetupComplete.cmd`, "rem the user's own\r\nexit\r\n")
 	r, _ := do(t, guest.Seal, m, sealParameters())
 	if r.ImageState != "IMAGE_STATE_GENERALIZE_RESEAL_TO_OOBE" || !slices.Equal(r.Reverted, []string{"no-auto-update", "skip-auto-activation", "not-there", "new-network-window-off"}) {
@@ -121,6 +134,11 @@ func TestSeal(t *testing.T) {
 			t.Errorf("%s is still there: %v", what, gone)
 		}
 	}
+	for _, name := range []string{"AutoLogonCount", "AutoLogonSID", "DefaultUserName", "DefaultDomainName", "ForceAutoLogon"} {
+		if v := m.Registry(t, winlogonKey, name); v != nil {
+			t.Errorf("%s is still there: %v", name, v)
+		}
+	}
 	if v := m.Registry(t, winlogonKey, "AutoAdminLogon"); v != "0" {
 		t.Errorf("AutoAdminLogon is %v", v)
 	}
@@ -133,7 +151,7 @@ func TestSeal(t *testing.T) {
 	if v := m.Registry(t, `HKLM\SYSTEM\CurrentControlSet\Services\cloudbase-init`, "Start"); v != float64(3) {
 		t.Errorf("cloudbase-init has Start=%v", v)
 	}
-	for _, f := range []string{`C:\Windows\Panther\unattend-original.xml`, `C:\Windows\Panther\Unattend`, `C:\Windows\System32\Sysprep\unattend.xml`, `C:\Autounattend.xml`, `C:\ProgramData\wintemplate`, `C:\Windows\Temp\wintemplate-x.log`} {
+	for _, f := range []string{`C:\Windows\Panther\unattend-original.xml`, `C:\Windows\Panther\Unattend`, `C:\Windows\System32\Sysprep\unattend.xml`, `C:\Windows\Panther\autounattend.xml`, `C:\Autounattend.xml`, `C:\unattend.xml`, `C:\ProgramData\wintemplate`, `C:\Windows\Temp\wintemplate-x.log`} {
 		if m.Has(f) {
 			t.Errorf("%s is still there", f)
 		}
@@ -144,17 +162,22 @@ func TestSeal(t *testing.T) {
 	if m.Get(t, `C:\Windows\Setup\Scripts\SetupComplete.user.cmd`) != "rem the user's own\r\nexit\r\n" || m.Get(t, `C:\Windows\Setup\Scripts\SetupComplete.cmd`) != "rem wintemplate-setupcomplete\r\n" {
 		t.Error("SetupComplete.cmd was not composed")
 	}
-	want := []string{"seal start", "seal.sysprep start", "seal.sysprep ok", "certificate removed aa11", "seal ok"}
+	want := []string{"seal start", "seal.sysprep start", "seal.sysprep ok", "released, stage sealed", "certificate removed aa11", "WinRM is stopped, token filter 1", "seal ok"}
 	if b := m.Beacons(t); !slices.Equal(b, want) {
 		t.Errorf("beacons %v, expected %v", b, want)
 	}
 	var order []string
-	for _, c := range m.Calls(t, "sysprep.exe", "Remove-WSManInstance", "Set-WSManInstance", "Stop-Service", "sc.exe", "Remove-NetFirewallRule", "Remove-CimInstance", "Remove-LocalUser", "defrag.exe", "shutdown.exe", "Unregister-ScheduledTask", "logoff.exe", "defrag.exe", "powershell.exe") {
+	for _, c := range m.Calls(t, "sysprep.exe", "Remove-WSManInstance", "Set-WSManInstance", "Stop-Service", "sc.exe", "Remove-NetFirewallRule", "Remove-CimInstance", "Remove-LocalUser", "defrag.exe", "shutdown.exe", "Unregister-ScheduledTask", "logoff.exe", "powershell.exe", "netsh.exe") {
 		order = append(order, c.String())
 	}
 	joined := strings.Join(order, "\n")
 	if !strings.Contains(joined, `sysprep.exe /generalize /oobe /quit /quiet /unattend:C:\ProgramData\wintemplate\unattend.xml`) || !strings.Contains(joined, "sc.exe config WinRM start= delayed-auto") || !strings.Contains(joined, "shutdown.exe /s /t 30 /f /d p:2:4") || !strings.Contains(joined, "defrag.exe C: /L") || strings.Contains(joined, "powershell.exe") {
 		t.Errorf("calls:\n%s", joined)
+	}
+	for _, address := range []string{"0.0.0.0:5986", "[::]:5986"} {
+		if !slices.Contains(order, "netsh.exe http delete sslcert ipport="+address) {
+			t.Errorf("the build's certificate stays bound to %s:\n%s", address, joined)
+		}
 	}
 	position := -1
 	for _, c := range []string{"logoff.exe", "sysprep.exe", "Set-WSManInstance", "Remove-WSManInstance", "sc.exe", "Remove-NetFirewallRule", "Stop-Service", "Remove-CimInstance", "Remove-LocalUser", "shutdown.exe", "Unregister-ScheduledTask"} {
@@ -198,10 +221,19 @@ func TestSealOfAProfileInUse(t *testing.T) {
 
 func TestSealKeepsTheBuiltInAdministrator(t *testing.T) {
 	t.Parallel()
-	m := scripttest.New(t).Set(aBuild + good)
+	// 1190: a shutdown is under way already.
+	m := scripttest.New(t).Set(aBuild + good + `$global:Exit['shutdown.exe'] = 1190`)
 	p := sealParameters()
 	p.Account, p.Client = "Administrator", true
+	// An earlier try of this seal has put the user's own script aside already.
+	const own, ours = `C:\Windows\Setup\Scripts\SetupComplete.user.cmd`, `C:\Windows\Setup\Scripts\SetupComplete.cmd`
+	p.SetupComplete = cloudbase.SetupComplete(true)
+	m.Put(t, own, "rem the user's own\r\n")
+	m.Put(t, ours, p.SetupComplete)
 	do(t, guest.Seal, m, p)
+	if m.Get(t, own) != "rem the user's own\r\n" || m.Get(t, ours) != p.SetupComplete {
+		t.Errorf("SetupComplete.cmd would call itself in each clone: SetupComplete.user.cmd is\n%s", m.Get(t, own))
+	}
 	if c := m.Calls(t, "Remove-LocalUser", "Remove-CimInstance"); len(c) > 0 {
 		t.Errorf("%v", c)
 	}
@@ -212,9 +244,16 @@ func TestSealKeepsTheBuiltInAdministrator(t *testing.T) {
 
 func TestSealOfAnotherBuildersGuest(t *testing.T) {
 	t.Parallel()
-	m := scripttest.New(t).Set(aBuild + good)
-	p := guest.SealParameters{Unattend: "<unattend/>", Folder: `C:\ProgramData\wintemplate`, SysprepTimeoutSeconds: 60, ReleaseTimeoutSeconds: 1}
+	// Nobody is there to release it, and a shutdown is under way (1115).
+	m := scripttest.New(t).Set(aBuild + good + `Remove-Item "$global:WintemplateTask\release"; $global:Exit['shutdown.exe'] = 1115`)
+	p := guest.SealParameters{Unattend: "<unattend/>", Folder: `C:\ProgramData\wintemplate`, SysprepTimeoutSeconds: 60, ReleaseTimeoutSeconds: 2}
 	do(t, guest.Seal, m, p)
+	if n := len(m.Calls(t, "Start-Sleep")); n != 2 {
+		t.Errorf("it waited %d s for a session that is gone, expected 2", n)
+	}
+	if m.Has(`C:\Windows\Setup\Scripts\SetupComplete.cmd`) {
+		t.Error("SetupComplete.cmd would start a cloudbase-init that is not there")
+	}
 	if c := m.Calls(t, "Stop-Service", "Remove-WSManInstance", "Remove-NetFirewallRule", "sc.exe", "Set-Service"); len(c) > 0 {
 		t.Errorf("its doors are not ours: %v", c)
 	}
@@ -298,6 +337,7 @@ $global:Exit['sysprep.exe'] = -2147024891`, retry: true, code: guest.SealNotStar
 		"an unknown setting":      {set: good, code: "script", says: "unknown kind", beacon: "seal fail"},
 		"the listener stays":      {set: good + `New-Stub Remove-WSManInstance { }`, code: "close", says: "listener", beacon: "seal fail"},
 		"the profile stays":       {set: good + `$global:ProfileLocks = 99`, code: "close", says: "profile", beacon: "seal fail"},
+		"it does not power off":   {set: good + `$global:Exit['shutdown.exe'] = 5`, code: "shutdown", says: "shutdown.exe /s ended with 5", beacon: "seal fail"},
 		"what was before is lost": {set: good + `Remove-Item 'C:\ProgramData\wintemplate\bootstrap.before.json'`, code: "close", says: "bootstrap.before.json", beacon: "seal fail"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -325,7 +365,7 @@ $global:Exit['sysprep.exe'] = -2147024891`, retry: true, code: guest.SealNotStar
 			if strings.Contains(c.set, "$global:NeverEnds") && len(m.Calls(t, "Stop-Process")) != 1 {
 				t.Error("sysprep was left running")
 			}
-			if len(m.Calls(t, "shutdown.exe")) > 0 {
+			if len(m.Calls(t, "shutdown.exe")) > 0 && c.code != "shutdown" {
 				t.Error("it powers off, as if it were sealed")
 			}
 		})
@@ -427,6 +467,10 @@ New-Stub Remove-LocalUser { Add-Record $env:WT_BEACONS "removed $Name, stage $(G
 			}
 			if p := m.Calls(t, "New-ScheduledTaskPrincipal"); len(p) != 1 || p[0].Parameters["UserId"] != `PC\builder` || p[0].Parameters["LogonType"] != "S4U" || p[0].Parameters["RunLevel"] != "Highest" {
 				t.Errorf("%v", p)
+			}
+			// Longer than the seal's own wait, and no more than that: what ends the seal must not leave sysprep running for days.
+			if limit := m.TaskLimits(t)["wintemplate-seal-1-sysprep"]; limit <= 600 || limit > 1800 {
+				t.Errorf("the task scheduler ends sysprep after %d s, the seal after 600", limit)
 			}
 			action := m.Calls(t, "New-ScheduledTaskAction")
 			if len(action) != 1 || action[0].Parameters["Execute"] != `C:\Windows\System32\Sysprep\sysprep.exe` || action[0].Parameters["Argument"] != `/generalize /oobe /quit /quiet /unattend:C:\ProgramData\wintemplate\unattend.xml` {

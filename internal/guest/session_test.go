@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"slices"
 	"strings"
@@ -137,8 +138,13 @@ func task(looks ...any) func(string, json.RawMessage) (Envelope, error) {
 		case "task.start":
 			var s TaskStartParameters
 			_ = json.Unmarshal(p, &s)
-			if s.Operation == "" || s.Script == "" || s.Launcher == "" || s.TimeoutSeconds == 0 {
+			o, known := LookupScript(s.Script)
+			if !known || s.Operation != o.Name || s.Launcher == "" {
 				return Envelope{}, errors.New("task.start lacks parameters: " + string(p[:min(len(p), 80)]))
+			}
+			// A task that ends later than the wait for it would go on in the next one's way.
+			if limit := time.Duration(s.TimeoutSeconds) * time.Second; limit != o.Deadline {
+				return Envelope{}, fmt.Errorf("task.start: the task of %s ends after %s, the wait for it after %s", o.Name, limit, o.Deadline)
 			}
 			return ok(TaskStartResult{}), nil
 		case "task.status":

@@ -93,15 +93,16 @@ func TestNetworkReset(t *testing.T) {
 $global:Pnp = @([pscustomobject]@{ InstanceId = 'PCI\VEN_1AF4&DEV_1041\1'; Present = $false }, [pscustomobject]@{ InstanceId = 'PCI\VEN_1AF4&DEV_1041\2'; Present = $true }, [pscustomobject]@{ InstanceId = 'SWD\X'; Present = $false })
 Set-Reg 'HKLM:\SOFTWARE\Microsoft\Windows NT\CurrentVersion\NetworkList\Profiles\{1}' ProfileName 'Network'
 Set-Reg 'HKLM:\SOFTWARE\Microsoft\Windows NT\CurrentVersion' CurrentBuildNumber `
-	m := scripttest.New(t).Set(set + "'20348'")
+	// 3010: gone with the next restart.
+	m := scripttest.New(t).Set(set + "'20348'; $global:Pnp += [pscustomobject]@{ InstanceId = 'PCI\\VEN_8086&DEV_100E\\3'; Present = $false }; $global:Exit['pnputil.exe'] = @(0, 3010)")
 	r, _ := do(t, guest.NetworkReset, m, guest.None{})
-	if !slices.Equal(r.Removed, []string{`PCI\VEN_1AF4&DEV_1041\1`}) || len(r.Left) != 0 {
+	if !slices.Equal(r.Removed, []string{`PCI\VEN_1AF4&DEV_1041\1`, `PCI\VEN_8086&DEV_100E\3`}) || len(r.Left) != 0 {
 		t.Errorf("%+v", r)
 	}
 	if m.Registry(t, `HKLM\SOFTWARE\Microsoft\Windows NT\CurrentVersion\NetworkList\Profiles\{1}`, "ProfileName") != nil {
 		t.Error("the network of the build is still known")
 	}
-	if c := m.Calls(t, "pnputil.exe"); len(c) != 1 || c[0].String() != `pnputil.exe /remove-device PCI\VEN_1AF4&DEV_1041\1` {
+	if c := m.Calls(t, "pnputil.exe"); len(c) != 2 || c[0].String() != `pnputil.exe /remove-device PCI\VEN_1AF4&DEV_1041\1` {
 		t.Errorf("%v", c)
 	}
 	m = scripttest.New(t).Set(set + "'14393'")

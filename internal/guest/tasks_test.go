@@ -1,18 +1,23 @@
 package guest_test
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/guest"
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/guest/scripttest"
+	"github.com/wintemplate/packer-plugin-wintemplate/internal/standin/powershell"
 )
 
 func TestTaskStart(t *testing.T) {
 	t.Parallel()
 	m := scripttest.New(t)
+	// Of a task of this id whose registration is gone: its result is not this one's.
+	m.Put(t, `C:\ProgramData\wintemplate\tasks\seal-1\result`, "stale")
 	p := guest.TaskStartParameters{ID: "seal-1", Operation: "facts", Parameters: `{"a":"한글 $x ` + "`" + `"}`, Script: guest.Facts.Script, Launcher: "# the launcher", TimeoutSeconds: 60}
 	r, _ := do(t, guest.TaskStart, m, p)
 	if r.Existing || r.Folder != `C:\ProgramData\wintemplate\tasks\seal-1` {
@@ -40,6 +45,12 @@ func TestTaskStart(t *testing.T) {
 	if c := m.Calls(t, "New-ScheduledTaskSettingsSet"); len(c) != 1 || c[0].Parameters["Priority"] != float64(4) {
 		t.Errorf("settings: %v", c)
 	}
+	if limits := m.TaskLimits(t); limits["wintemplate-seal-1"] != p.TimeoutSeconds {
+		t.Errorf("the task scheduler ends the task after %v s, expected %d", limits, p.TimeoutSeconds)
+	}
+	if m.Has(r.Folder + `\result`) {
+		t.Error("the result of an earlier task answers for this one")
+	}
 	if len(m.Calls(t, "New-ScheduledTaskTrigger")) > 0 || len(m.Calls(t, "Start-ScheduledTask")) != 1 {
 		t.Error("the task was not started, or by a clock")
 	}
@@ -56,6 +67,41 @@ func TestTaskStart(t *testing.T) {
 		t.Errorf("registered, and never started: %+v", r)
 	}
 	fails(t, guest.TaskStart, scripttest.New(t).Set(`$global:Exit['icacls.exe'] = 5`), p, "acl")
+}
+
+// TestTaskAnswers runs a task's own file. Who looks meanwhile sees no half of
+// its answer: it comes into the folder under its name whole.
+func TestTaskAnswers(t *testing.T) {
+	t.Parallel()
+	_, encoded, _ := strings.Cut(guest.Launcher(), " -EncodedCommand ")
+	launcher, err := powershell.Decode(encoded)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := scripttest.New(t)
+	p := guest.TaskStartParameters{ID: "x", Operation: "facts", Parameters: `{}`, Script: guest.Facts.Script, Launcher: launcher, TimeoutSeconds: 60}
+	r, _ := do(t, guest.TaskStart, m, p)
+	m.Set(`function global:Move-Item { param([string]$LiteralPath, [string]$Destination, [switch]$Force)
+    Add-Record $env:WT_BEACONS "moved $(Split-Path -Path $Destination -Leaf), there before: $(Test-Path -LiteralPath $Destination)"
+    Copy-Item -LiteralPath $LiteralPath -Destination $Destination
+    Remove-Item -LiteralPath $LiteralPath
+}`)
+	var out bytes.Buffer
+	if _, err := m.Script(t.Context(), "& ([ScriptBlock]::Create((Get-Content -LiteralPath '"+r.Folder+`\run.ps1' -Raw)))`, strings.NewReader(""), &out, &out); err != nil {
+		t.Fatal(err)
+	}
+	if !m.Has(r.Folder+`\result`) || m.Has(r.Folder+`\result.new`) {
+		t.Fatalf("the task left no answer: %s", &out)
+	}
+	if b := m.Beacons(t); !slices.Contains(b, "moved result, there before: False") {
+		t.Errorf("the answer is written where it is read: %v", b)
+	}
+	if m.Has(r.Folder + `\request`) {
+		t.Error("the request, which may hold a password, is left")
+	}
+	if strings.Contains(out.String(), "wintemplate-result:") {
+		t.Errorf("the answer went to standard output: %s", &out)
+	}
 }
 
 func TestTaskStatus(t *testing.T) {

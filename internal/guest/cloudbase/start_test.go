@@ -60,6 +60,15 @@ func TestSetupComplete(t *testing.T) {
 	if s := SetupComplete(false); !strings.Contains(s, "-WaitSeconds 0\r\n") {
 		t.Error(s)
 	}
+	// An exit of the user's own ends only itself when it runs in a cmd.exe of its own; "call" would end ours with it.
+	s := SetupComplete(true)
+	user := strings.Index(s, `cmd.exe /d /c "%~dp0SetupComplete.user.cmd"`)
+	if user < 0 || strings.Count(s, "SetupComplete.user.cmd") != 2 || user > strings.Index(s, "wintemplate-setupcomplete.ps1") {
+		t.Errorf("the user's own script does not run first, in a cmd.exe of its own:\n%s", s)
+	}
+	if !strings.Contains(s, `if exist "%~dp0SetupComplete.user.cmd" `) {
+		t.Error("most have no script of their own")
+	}
 	for line := range strings.Lines(SetupComplete(true)) {
 		// timeout.exe has been seen to freeze there, and a restart is forbidden.
 		if strings.Contains(line, "timeout") || strings.Contains(line, "shutdown") {

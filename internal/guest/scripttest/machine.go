@@ -191,6 +191,26 @@ func (m *Machine) Beacons(t testing.TB) []string {
 	return strings.Split(strings.TrimSpace(string(b)), "\n")
 }
 
+// TaskLimits are the seconds after which the task scheduler ends each task that
+// was registered.
+func (m *Machine) TaskLimits(t testing.TB) map[string]int {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join(m.dir, "beacons.limits"))
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		t.Fatal(err)
+	}
+	limits := map[string]int{}
+	for scan := bufio.NewScanner(bytes.NewReader(b)); scan.Scan(); {
+		var name string
+		var seconds int
+		if _, err := fmt.Sscan(scan.Text(), &name, &seconds); err != nil {
+			t.Fatalf("%s: %v", scan.Text(), err)
+		}
+		limits[name] = seconds
+	}
+	return limits
+}
+
 // Registry is a value of the registry as it is now, nil when it is not there.
 func (m *Machine) Registry(t testing.TB, key, name string) any {
 	t.Helper()

@@ -115,8 +115,12 @@ New-Stub Get-Process {
 }
 New-Stub New-ScheduledTaskAction { [pscustomobject]@{ Execute = $Execute; Argument = $Argument } }
 New-Stub New-ScheduledTaskPrincipal { [pscustomobject]@{ UserId = $UserId; LogonType = $LogonType } }
-New-Stub New-ScheduledTaskSettingsSet { [pscustomobject]@{ Priority = $Priority } }
+New-Stub New-ScheduledTaskSettingsSet { [pscustomobject]@{ Priority = $Priority; Limit = $ExecutionTimeLimit } }
 New-Stub Register-ScheduledTask {
+    # What Windows has where none is given: three days.
+    $limit = @($Settings)[0].Limit
+    if ($null -eq $limit) { $limit = New-TimeSpan -Days 3 }
+    Add-Record "$env:WT_BEACONS.limits" "$TaskName $(([TimeSpan]$limit).TotalSeconds)"
     $global:Tasks[$TaskName] = 'Ready'
     $global:Programs.Remove("$TaskName")
     $one = @($Action)[0]
