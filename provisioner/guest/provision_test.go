@@ -466,10 +466,16 @@ func TestCloudbaseInit(t *testing.T) {
 	t.Run("the file is not what was written", func(t *testing.T) {
 		t.Parallel()
 		on := good()
-		on["cloudbase.configure"] = guest.CloudbaseConfigureResult{ConfPath: "a", ConfSHA256: "00"}
-		w := newWindows(t, on)
-		_, err := provision(t, w, raw{"cloudbase_init": raw{"cloud": "nocloud"}})
-		check(t, w, err, "a in the guest has SHA-256 00", nil, nil)
+		for _, file := range []string{"a", "b"} {
+			on["cloudbase.configure"] = func(p json.RawMessage) any {
+				r := configured(p).(guest.CloudbaseConfigureResult)
+				*map[string]*string{r.ConfPath: &r.ConfSHA256, r.UnattendConfPath: &r.UnattendConfSHA256}[file] = "00"
+				return r
+			}
+			w := newWindows(t, on)
+			_, err := provision(t, w, raw{"cloudbase_init": raw{"cloud": "nocloud"}})
+			check(t, w, err, file+" in the guest has SHA-256 00", nil, nil)
+		}
 	})
 	t.Run("a conf of the user's that would loop", func(t *testing.T) {
 		t.Parallel()
@@ -534,10 +540,11 @@ func TestSysprep(t *testing.T) {
 		}
 	})
 	for name, c := range map[string]struct {
-		change func(answers)
-		block  raw
-		want   string
-		never  []string
+		change   func(answers)
+		block    raw
+		want     string
+		unattend string // what sysprep's answer file holds
+		never    []string
 	}{
 		"something unknown behind drive C:": {
 			change: func(a answers) {
@@ -557,7 +564,12 @@ func TestSysprep(t *testing.T) {
 			},
 			want: "0x80310039 (bitlocker)\nits log",
 		},
-		"a time zone of the user's": {block: raw{"timezone": "Asia/Tokyo"}},
+		"without a page file, which a clone gets back": {change: func(a answers) {
+			facts := server2022
+			facts.PageFileRemoved = true
+			a["facts"] = facts
+		}, unattend: "/v PagingFiles "},
+		"a time zone of the user's": {block: raw{"timezone": "Asia/Tokyo"}, unattend: "Tokyo Standard Time"},
 		"a fragment that is no answer file": {
 			block: raw{"unattend_fragments": []string{"config_test.go"}}, want: "the answer file for sysprep", never: []string{"preflight"},
 		},
@@ -575,6 +587,9 @@ func TestSysprep(t *testing.T) {
 			w := newWindows(t, on)
 			_, err := provision(t, w, raw{"sysprep": c.block})
 			check(t, w, err, c.want, nil, c.never)
+			if p := (guest.SealParameters{}); c.unattend != "" && (json.Unmarshal(w.sent["seal"], &p) != nil || !strings.Contains(p.Unattend, c.unattend)) {
+				t.Errorf("%q is not in:\n%s", c.unattend, p.Unattend)
+			}
 			if marked := w.mark(t).exists(); marked != (c.want == "") {
 				t.Errorf("marked as sealed: %v", marked)
 			}
