@@ -72,6 +72,7 @@ func good(firmware string) *sealed {
 	s.software.SetDWord(`Microsoft\Windows\CurrentVersion\WSMAN\Listener\*+HTTP`, "Port", 5985)
 	s.software.Create(`Microsoft\SystemCertificates\MY\Certificates\AA`).Set(regf.BinaryValue("Blob", blob("another")))
 	s.system.SetDWord("Select", "Current", 1)
+	s.system.Create(`ControlSet001\Control\Session Manager\Memory Management`).Set(regf.MultiStringValue("PagingFiles", []string{`?:\pagefile.sys`}))
 	services := `ControlSet001\Services\`
 	for _, name := range []string{"viostor", "vioscsi"} {
 		s.system.SetDWord(services+name, "Start", 0)
@@ -241,6 +242,7 @@ func TestGoodDisks(t *testing.T) {
 
 const (
 	winlogonPath  = `Microsoft\Windows NT\CurrentVersion\Winlogon`
+	memoryPath    = `ControlSet001\Control\Session Manager\Memory Management`
 	servicesPath  = `ControlSet001\Services\`
 	secretAnswer  = `<unattend xmlns="urn:schemas-microsoft-com:unattend"><settings pass="oobeSystem"><component name="Microsoft-Windows-Shell-Setup"><AutoLogon><Password><Value>secret</Value></Password></AutoLogon></component></settings></unattend>`
 	cloudbasePath = "Program Files/Cloudbase Solutions/Cloudbase-Init/"
@@ -316,6 +318,9 @@ func TestEachCheckFindsItsFault(t *testing.T) {
 		{"UnattendFile", UEFI, func(s *sealed) { s.system.SetString("Setup", "UnattendFile", `C:\x.xml`) }, "answer-file-stray", handoff.Fail, `C:\x.xml`},
 		{"autologon", UEFI, func(s *sealed) { s.software.SetString(winlogonPath, "AutoAdminLogon", "1") }, "autologon", handoff.Fail, "1"},
 		{"the password of the autologon", UEFI, func(s *sealed) { s.software.SetString(winlogonPath, "DefaultPassword", "secret") }, "autologon", handoff.Fail, "is there"},
+		{"automatic logons left", UEFI, func(s *sealed) { s.software.SetDWord(winlogonPath, "AutoLogonCount", 1) }, "autologon", handoff.Fail, "AutoLogonCount"},
+		{"the SID of the autologon", UEFI, func(s *sealed) { s.software.SetString(winlogonPath, "AutoLogonSID", "S-1-5-21-1-2-3-500") }, "autologon", handoff.Fail, "AutoLogonSID"},
+		{"no page file for ever", UEFI, func(s *sealed) { s.system.Create(memoryPath).Set(regf.MultiStringValue("PagingFiles", nil)) }, "page-file", handoff.Fail, "gives none back"},
 		{"a first-logon command left", UEFI, func(s *sealed) {
 			s.software.SetString(`Microsoft\Windows\CurrentVersion\Run`, "Unattend0001", "cmd")
 		}, "autologon", handoff.Fail, "Unattend0001"},
@@ -325,8 +330,11 @@ func TestEachCheckFindsItsFault(t *testing.T) {
 			s.Windows["Windows/System32/config/SECURITY"] = clean("", root)[""]
 		}, "autologon", handoff.Fail, "6 bytes"},
 		{"the build's listener", UEFI, func(s *sealed) {
-			s.software.SetString(`Microsoft\Windows\CurrentVersion\WSMAN\Listener\*+HTTPS`, "certThumbprint", "AA")
+			s.software.SetDWord(`Microsoft\Windows\CurrentVersion\WSMAN\Listener\*+HTTPS`, "Port", 5986)
 		}, "winrm-listener", handoff.Fail, "HTTPS"},
+		{"the build's certificate at a listener of another name", UEFI, func(s *sealed) {
+			s.software.SetString(`Microsoft\Windows\CurrentVersion\WSMAN\Listener\*+HTTP`, "certThumbprint", "AA")
+		}, "winrm-listener", handoff.Fail, `*+HTTP an HTTPS listener`},
 		{"unencrypted WinRM", UEFI, func(s *sealed) {
 			s.software.SetDWord(`Microsoft\Windows\CurrentVersion\WSMAN\Service`, "allow_unencrypted", 1)
 		}, "winrm-listener", handoff.Fail, "1"},
@@ -368,6 +376,7 @@ func TestEachCheckFindsItsFault(t *testing.T) {
 		}, "build-no-auto-update", handoff.Fail, "1"},
 		{"a key of the build", UEFI, func(s *sealed) { s.system.Create(`ControlSet001\Control\Network\NewNetworkWindowOff`) }, "build-new-network-window-off", handoff.Fail, "is there"},
 		{"WinRM started late", UEFI, func(s *sealed) { s.system.SetDWord(servicesPath+"WinRM", "Start", 3) }, "build-winrm-service", handoff.Fail, "Start=3"},
+		{"WinRM started on a client", UEFI, func(s *sealed) { s.want.Server = false }, "build-winrm-service", handoff.Fail, "Start=2"},
 		{"the build's proxy", UEFI, func(s *sealed) {
 			s.want.BuildProxy = true
 			s.software.SetString(`Microsoft\Windows\CurrentVersion\Internet Settings`, "ProxyServer", "proxy:3128")
@@ -512,6 +521,27 @@ func TestMarksAreInEveryAnswerFile(t *testing.T) {
 				t.Errorf("%s: the answer file does not %s", product.Name, m.does)
 			}
 		}
+	}
+}
+
+// TestClonesMakeTheirPageFile: the image may be without one where the answer
+// file, as it is really written, gives it back.
+func TestClonesMakeTheirPageFile(t *testing.T) {
+	t.Parallel()
+	product, err := windows.ProductOf(20348, "Server")
+	if err != nil {
+		t.Fatal(err)
+	}
+	xml, err := answerfile.Unattend(answerfile.SysprepAnswers{Product: product, Language: "ko-KR", CloudbaseInit: true, PageFile: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := good(UEFI)
+	s.want.Unattend = xml
+	s.Windows["Windows/Panther/unattend.xml"] = xml
+	s.system.Create(memoryPath).Set(regf.MultiStringValue("PagingFiles", nil))
+	if r := s.check(t); r.Err() != nil || !holds(r, "page-file", handoff.OK) {
+		t.Errorf("%v", r.Err())
 	}
 }
 

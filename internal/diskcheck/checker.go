@@ -66,7 +66,7 @@ func (c *checker) run() error {
 	c.openHives()
 	c.findCloudbaseInit()
 	for _, check := range []func(){
-		c.checkImageState, c.checkBootDrivers, c.checkCloudbaseInit, c.checkAnswerFiles, c.checkAutologon,
+		c.checkImageState, c.checkBootDrivers, c.checkCloudbaseInit, c.checkAnswerFiles, c.checkPageFile, c.checkAutologon,
 		c.checkWinRM, c.checkAccount, c.checkTasks, c.checkKeys, c.checkSettings, c.checkRemnants, c.collectFacts,
 	} {
 		check()

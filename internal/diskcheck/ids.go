@@ -18,7 +18,7 @@ func IDs(want Expect) []string {
 	if want.CloudbaseInit {
 		ids = append(ids, "cloudbase-init", "cloudbase-init-conf", "cloudbase-init-unattend-conf", "cloudbase-init-state")
 	}
-	ids = append(ids, "answer-file-cached", "answer-file-stray", "autologon", "winrm-listener", "winrm-binding", "firewall-rule")
+	ids = append(ids, "answer-file-cached", "answer-file-stray", "page-file", "autologon", "winrm-listener", "winrm-binding", "firewall-rule")
 	if want.Certificate != nil {
 		ids = append(ids, "winrm-certificate", "winrm-private-key")
 	}
