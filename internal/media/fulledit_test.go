@@ -190,6 +190,31 @@ func TestFullPatch(t *testing.T) {
 	}
 }
 
+// TestPatchOfAnySize: genisoimage's disc ends in 150 anchors, which stay where
+// they are when the disc grows. None may be where readers look for the new ones.
+func TestPatchOfAnySize(t *testing.T) {
+	spec := mediatest.Spec(mediatest.Server2022Eval())
+	path := genisoimageDisc(t, spec)
+	for size := 64 << 10; size <= 704<<10; size += 128 << 10 {
+		t.Run(fmt.Sprintf("%d KiB", size>>10), func(t *testing.T) {
+			image := open(t, path)
+			files := len(tree(t, image))
+			edit := image.Edit()
+			if err := edit.AddFile("added.bin", strings.NewReader(strings.Repeat("x", size))); err != nil {
+				t.Fatal(err)
+			}
+			plan, err := edit.Plan(media.Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := plan.Verify(); err != nil {
+				t.Error(err)
+			}
+			judgeUDF(t, overlay(t, plan, path), files+1)
+		})
+	}
+}
+
 // judgeUDF has udfinfo read the volume's descriptors.
 func judgeUDF(t *testing.T, disc string, files int) {
 	t.Helper()

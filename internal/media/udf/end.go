@@ -53,6 +53,23 @@ func (v *Volume) checkEnd() error {
 	return &TruncatedError{Size: v.size, Want: max(end, sectors)*SectorSize + SectorSize, Anchor: true}
 }
 
+// freeEnd is the first sector from sector on in which the last anchor may lie
+// when the volume grows: one that finds no old anchor 256 sectors before it, where
+// 3/8.4.2.1 has readers look for another. genisoimage leaves 150 of them behind.
+func (v *Volume) freeEnd(sector int64) (int64, error) {
+	for ; (sector-256)*SectorSize < v.size; sector++ {
+		b, err := v.sector(uint32(sector - 256))
+		var truncated *TruncatedError
+		if err != nil && !errors.As(err, &truncated) {
+			return 0, err
+		}
+		if err != nil || tagID(b) != tagAnchor {
+			break
+		}
+	}
+	return sector, nil
+}
+
 // anchorAt tells whether at a sector is an anchor, be it a damaged one: Editable
 // says so of it. What lies in front of the partition's end is none at the end.
 func (v *Volume) anchorAt(sector, end int64) (bool, error) {

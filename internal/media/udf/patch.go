@@ -63,7 +63,10 @@ func (e *Editor) Plan() (*Patch, error) {
 	if err := pl.place(e.root, e.v.rootICB, e.v.rootICB); err != nil {
 		return nil, err
 	}
-	end := int64(p.Start) + pl.dataAt // where the last sector's anchor lies
+	end, err := e.v.freeEnd(int64(p.Start) + pl.dataAt)
+	if err != nil {
+		return nil, err
+	}
 	if end >= math.MaxUint32 {
 		return nil, fmt.Errorf("the disc would need %d sectors, more than UDF counts", end+1)
 	}
