@@ -25,6 +25,7 @@ var rules = []rule{
 	{"endless-loop", regexp.MustCompile(`(?i)\b(while|until)\s*\(\s*(\$true|\$false|1)\s*\)`), nil, "an unbounded wait: count the tries"},
 	{"wait-for-exit", regexp.MustCompile(`(?i)\.WaitForExit\(\s*\)`), nil, "an unbounded wait: give it milliseconds"},
 	{"start-process-wait", regexp.MustCompile(`(?i)\bStart-Process\b.*\s-Wait\b`), nil, "an unbounded wait, and one for grandchildren too: use WaitForExit with milliseconds"},
+	{"start-process-code", regexp.MustCompile(`(?i)\bStart-Process\b.*\s-NoNewWindow\b`), nil, "the exit code of a program that ends at once is lost: use Start-Program"},
 	{"wait-process", regexp.MustCompile(`(?i)\bWait-Process\b`), regexp.MustCompile(`-Timeout`), "an unbounded wait"},
 	{"native-text", regexp.MustCompile(`(?i)(\$(\w+)\s*=\s*|\(\s*)&?\s*(sc|netsh|net|dism|bcdedit|powercfg|pnputil|reg|manage-bde|fsutil|schtasks|quser|reagentc|wevtutil)(\.exe)?\s`), regexp.MustCompile(`(?i)\$null\s*=`), "a program's text is in Windows' language: go by its exit code"},
 	{"native-stderr", regexp.MustCompile(`(?i)\.exe\b[^|;]*\b2>`), nil, "5.1 makes the first line of a redirected standard error a terminating error (PowerShell#3996): use Invoke-Program, or leave it alone"},
@@ -35,6 +36,7 @@ var rules = []rule{
 	{"last-boot", regexp.MustCompile(`(?i)LastBootUpTime`), nil, "a clock step moves it; use Get-Boot"},
 	{"lasting-key", regexp.MustCompile(`\bCreateSubKey\(`), regexp.MustCompile(`RegistryOptions\]::Volatile`), "a key that outlives its boot tells no restart; New-Item makes one that shall last"},
 	{"certificate-key", regexp.MustCompile(`(?i)\bRemove-Item\b.*\bCert:`), regexp.MustCompile(`(?i)-DeleteKey\b`), "the certificate goes, and its private key stays in every clone: add -DeleteKey"},
+	{"real-path", regexp.MustCompile(`(?i)-(Path|LiteralPath|Destination|FilePath)\s+(("?\$\(?\$?[\w.]*|\([^()]*\))\.FullName\b|"?\$(PSCommandPath|MyInvocation)\b)`), nil, "on Windows a test's drive C: is a folder of the real one, and a full name, resolved on it, another file: build the path from $env:SystemRoot and Name"},
 	{"alias", regexp.MustCompile(`(?i)(\|\s*|^\s*)(\?|%)\s*\{`), nil, "write Where-Object and ForEach-Object out"},
 }
 
@@ -134,6 +136,7 @@ func TestLintFinds(t *testing.T) {
 		"endless-loop":       `while ($true) { Start-Sleep 1 }`,
 		"wait-for-exit":      `$p.WaitForExit()`,
 		"start-process-wait": `Start-Process -FilePath $f -Wait -PassThru`,
+		"start-process-code": `Start-Process -FilePath $f -PassThru -NoNewWindow`,
 		"wait-process":       `Wait-Process -Id $id`,
 		"native-text":        `if ((sc.exe query x) -match 'RUNNING') { }`,
 		"native-stderr":      `& logoff.exe console 2>&1 | Out-Null`,
@@ -144,6 +147,7 @@ func TestLintFinds(t *testing.T) {
 		"last-boot":          `(Get-CimInstance Win32_OperatingSystem).LastBootUpTime`,
 		"lasting-key":        `$k = $hive.CreateSubKey('SOFTWARE\x', $check, [Microsoft.Win32.RegistryOptions]::None)`,
 		"certificate-key":    `Remove-Item -LiteralPath "Cert:\LocalMachine\My\$t" -Force`,
+		"real-path":          `Remove-Item -LiteralPath $f.FullName -Force`,
 		"alias":              `$x | ? { $_ }`,
 		"exit":               `exit 3`,
 		"json":               `$r | ConvertTo-Json`,

@@ -17,8 +17,9 @@ using System.Text;
 
 public static class WintemplateDevice
 {
+    // Public, since the compiler warns of a hidden one whose members it sees nobody set (CS0649).
     [StructLayout(LayoutKind.Sequential)]
-    struct Info { public int Size; public Guid Class; public uint Instance; public IntPtr Reserved; }
+    public struct Info { public int Size; public Guid Class; public uint Instance; public IntPtr Reserved; }
 
     [DllImport("setupapi.dll", SetLastError = true, EntryPoint = "SetupDiGetClassDevsW", CharSet = CharSet.Unicode)]
     static extern IntPtr GetClassDevs(ref Guid type, string enumerator, IntPtr window, uint flags);
@@ -56,7 +57,8 @@ public static class WintemplateDevice
     }
 }
 '@
-    Add-Type -TypeDefinition $source
+    # 5.1 takes a warning of the compiler for an error.
+    Add-Type -TypeDefinition $source -IgnoreWarnings
     [WintemplateDevice]::Uninstall($InstanceId) # check: allow WintemplateDevice Add-Type has just made it
 }
 

@@ -118,11 +118,20 @@ function Write-Text([string]$Path, [string]$Text, [string]$Encoding = 'ASCII') {
     Set-Content -LiteralPath $Path -Value $Text -Encoding $Encoding -NoNewline
 }
 
+# Begins a program. Not by Start-Process: with -NoNewWindow it lets the program go before anybody holds its handle, and
+# the exit code of one that has ended by then is lost (PowerShell#5421) - $null, which would be taken for 0. A Process
+# that has started the program itself has held it from the first.
+function Start-Program([string]$File, [string[]]$Arguments) {
+    # CreateProcess looks into the current folder before it looks into Windows'.
+    if ($File -notmatch '[\\/]') { $File = "$env:SystemRoot\System32\$File" }
+    $start = New-Object -TypeName System.Diagnostics.ProcessStartInfo -ArgumentList $File, ($Arguments -join ' ')
+    $start.UseShellExecute = $false
+    [System.Diagnostics.Process]::Start($start)
+}
+
 # Runs a program to its end and gives its exit code. Arguments that need quotes bring them.
 function Invoke-Program([string]$File, [string[]]$Arguments, [int]$TimeoutSeconds) {
-    $p = Start-Process -FilePath $File -ArgumentList $Arguments -PassThru -NoNewWindow
-    # 5.1 knows the exit code only of a process whose handle was asked for while it lived.
-    $null = $p.Handle
+    $p = Start-Program -File $File -Arguments $Arguments
     if (-not $p.WaitForExit($TimeoutSeconds * 1000)) {
         try { $p.Kill() } catch { Write-Verbose -Message "$_" }
         Stop-Operation -Code 'timeout' -Message "$File did not end within $TimeoutSeconds seconds"
@@ -136,11 +145,12 @@ function Invoke-Retrim([int]$TimeoutSeconds) {
     $why = @()
     $cmdlet = "Optimize-Volume -DriveLetter $($env:SystemDrive.Substring(0, 1)) -ReTrim -ErrorAction Stop"
     foreach ($call in @(@{ File = 'defrag.exe'; Arguments = @($env:SystemDrive, '/L') },
-            @{ File = 'powershell.exe'; Arguments = @('-NoProfile', '-NonInteractive', '-Command', $cmdlet) })) {
+            @{ File = "$env:SystemRoot\System32\WindowsPowerShell\v1.0\powershell.exe"; Arguments = @('-NoProfile', '-NonInteractive', '-Command', $cmdlet) })) {
+        $name = Split-Path -Path $call.File -Leaf
         try {
             $code = Invoke-Program -File $call.File -Arguments $call.Arguments -TimeoutSeconds $TimeoutSeconds
             if ($code -eq 0) { return '' }
-            $why += "$($call.File) ended with $code"
+            $why += "$name ended with $code"
         } catch {
             $why += "$_"
         }

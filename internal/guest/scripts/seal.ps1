@@ -231,7 +231,7 @@ try {
         if (Test-ServiceRunning -Name $name) { Stop-Service -Name $name -Force -ErrorAction SilentlyContinue }
     }
     foreach ($f in @(Get-ChildItem -Path "$env:SystemRoot\Temp" -Filter 'wintemplate-*' -ErrorAction SilentlyContinue)) {
-        try { Remove-Secret -Path $f.FullName } catch { Write-Verbose -Message "$_" }
+        try { Remove-Secret -Path "$env:SystemRoot\Temp\$($f.Name)" } catch { Write-Verbose -Message "$_" }
     }
 
     Enter-Stage -Name 'sysprep'

@@ -56,9 +56,7 @@ function Wait-Sysprep([int]$Patience, [scriptblock]$Ended) {
 }
 
 function Invoke-SysprepAsSystem([string[]]$Arguments) {
-    $p = Start-Process -FilePath "$sysprep\sysprep.exe" -ArgumentList $Arguments -PassThru -NoNewWindow
-    # 5.1 knows the exit code only of a process whose handle was asked for while it lived.
-    $null = $p.Handle
+    $p = Start-Program -File "$sysprep\sysprep.exe" -Arguments $Arguments
     $late = Wait-Sysprep -Patience 60 -Ended { $p.WaitForExit(5000) }
     # As the task scheduler has it: without a sign.
     if ($late -eq 0) { return @{ Late = 0; ExitCode = ([long]$p.ExitCode -band 4294967295) } }

@@ -14,5 +14,6 @@ $configured = $LASTEXITCODE
 & sc.exe start cloudbase-init | Out-Null
 # 1056: it runs already.
 if ($configured -ne 0 -or $LASTEXITCODE -notin 0, 1056) { exit 1 }
-Remove-Item -LiteralPath $PSCommandPath -Force
+# This script.
+Remove-Item -LiteralPath "$env:SystemRoot\Setup\Scripts\wintemplate-setupcomplete.ps1" -Force
 exit 0

@@ -1,6 +1,11 @@
 # Runs a launcher with stubs in Windows' place. Standard input is the request.
 #   pwsh -File harness.ps1 LAUNCHER SCENARIO
 param([string]$Launcher, [string]$Scenario)
+# Before the first unknown name is looked up: Windows PowerShell reads every module of the machine for one, which takes
+# many seconds on a machine with many, and keeps what it has read only if it lives long enough (actions/runner-images#8495).
+# The modules that the language is little without are loaded now.
+Import-Module -Name Microsoft.PowerShell.Management, Microsoft.PowerShell.Utility, Microsoft.PowerShell.Security -ErrorAction Stop
+$global:PSModuleAutoLoadingPreference = 'None'
 # The engine that these tests are mostly run by has New-Stub, a registry in memory and a drive C: of its own.
 # Windows PowerShell has neither: ours take their place. WT_OWN_STUBS has our New-Stub tried by the engine too.
 $engine = $null -ne (Get-Command -Name New-Stub -ErrorAction SilentlyContinue)

@@ -65,10 +65,17 @@ function global:Test-SendBeacon([string]$Stage, [string]$State, [string]$Text = 
 function global:Test-GetBoot { @{ Id = $global:BootId; UptimeSeconds = 100 } }
 function global:Test-GetProcessIdentity { $global:Identity }
 function global:Test-RemoveBuildCertificate([string]$Sha256) { $global:Certificates = @($global:Certificates | Where-Object { $_ -ne $Sha256 }); Add-Record $env:WT_BEACONS "certificate removed $Sha256" }
+# The stub, which knows a program's stub by its name.
+function global:Test-StartProgram([string]$File, [string[]]$Arguments) {
+    $given = @{}
+    if ("$Arguments" -ne '') { $given.ArgumentList = $Arguments }
+    Start-Process -FilePath $File @given -PassThru -NoNewWindow
+}
 # SetupAPI, for builds without pnputil's /remove-device.
 function global:Test-UninstallDevice([string]$InstanceId) { Add-Record $env:WT_BEACONS "uninstalled $InstanceId"; if ($global:SetupAPI -is [scriptblock]) { & $global:SetupAPI } else { $global:SetupAPI } }
 $global:SetupAPI = 0
 Set-Alias -Name Uninstall-Device -Value Test-UninstallDevice -Scope Global
+Set-Alias -Name Start-Program -Value Test-StartProgram -Scope Global
 Set-Alias -Name Send-Beacon -Value Test-SendBeacon -Scope Global
 Set-Alias -Name Get-Boot -Value Test-GetBoot -Scope Global
 Set-Alias -Name Get-ProcessIdentity -Value Test-GetProcessIdentity -Scope Global

@@ -7,7 +7,7 @@
 # in $env:PWSH_CALLS.
 # Whatever would change the machine and has no stub is refused.
 
-$global:StubSignatures = ConvertFrom-Json -InputObject (Get-Content -LiteralPath "$PSScriptRoot/signatures.json" -Raw)
+$global:StubSignatures = ConvertFrom-Json -InputObject (Get-Content -LiteralPath "$PSScriptRoot/signatures.json" -Raw -Encoding UTF8)
 $global:StubBlocks = @{}
 
 function global:ConvertTo-StubRecord($Value) {

@@ -3,11 +3,6 @@
 # drives alone; the functions that do not are replaced, here and in library.ps1. A drive that could not be replaced
 # ends the test: the scripts empty folders and delete keys.
 
-# A module that is loaded later would put its functions over the stubs, and it is loaded by any command of it that
-# has none. So these, which the language is little without, and no more.
-Import-Module -Name Microsoft.PowerShell.Management, Microsoft.PowerShell.Utility, Microsoft.PowerShell.Security -ErrorAction Stop
-$global:PSModuleAutoLoadingPreference = 'None'
-
 # Marker is an item of the root that the drive must show.
 function global:Set-TestDrive([string]$Name, [string]$Provider, [string]$Root, [string]$Marker) {
     if (Get-PSDrive -Name $Name -ErrorAction SilentlyContinue) { Remove-PSDrive -Name $Name -Force -ErrorAction Stop }
@@ -25,7 +20,7 @@ foreach ($hive in 'HKLM', 'HKU') {
 
 function global:Restore-TestRegistry {
     if (-not (Test-Path -LiteralPath $env:PWSH_REGISTRY)) { return }
-    $all = ConvertFrom-Json -InputObject (Get-Content -LiteralPath $env:PWSH_REGISTRY -Raw)
+    $all = ConvertFrom-Json -InputObject (Get-Content -LiteralPath $env:PWSH_REGISTRY -Raw -Encoding UTF8)
     foreach ($key in $all.PSObject.Properties) {
         $path = $key.Name -replace '^HKLM\\', 'HKLM:\'
         if (-not (Test-Path -LiteralPath $path)) { New-Item -Path $path -Force | Out-Null }
