@@ -27,6 +27,7 @@ func TestFragmentsThatCollide(t *testing.T) {
 		"another partition":  {server, passWindowsPE, componentSetup, `<ImageInstall><OSImage><InstallTo><PartitionID>1</PartitionID></InstallTo></OSImage></ImageInstall>`, "must be the last", nil},
 		"empty key":          {server, passWindowsPE, componentSetup, `<UserData><ProductKey><Key></Key></ProductKey></UserData>`, "stalls Setup", nil},
 		"key on evaluation":  {server, passWindowsPE, componentSetup, `<UserData><ProductKey><Key>VDYBN-27WPP-V4HQT-9VMD4-VMK7H</Key></ProductKey></UserData>`, "accepts none", nil},
+		"key page":           {server, passWindowsPE, componentSetup, `<UserData><ProductKey><WillShowUI>Always</WillShowUI></ProductKey></UserData>`, "ProductKey/WillShowUI: Always", nil},
 		"key in specialize":  {server, passSpecialize, componentShell, `<ProductKey>VDYBN-27WPP-V4HQT-9VMD4-VMK7H</ProductKey>`, "accepts none", nil},
 		"other key, apply":   {client, passSpecialize, componentShell, `<ProductKey>W269N-WFGWX-YVC9B-4J6C9-T83GX</ProductKey>`, "accepts none", func(a *Answers) { a.InstallMethod = MethodApply }},
 		"another image":      {server, passWindowsPE, componentSetup, `<ImageInstall><OSImage><InstallFrom><MetaData wcm:action="add"><Key>/IMAGE/NAME</Key><Value>x</Value></MetaData></InstallFrom></OSImage></ImageInstall>`, "No images are available", nil},

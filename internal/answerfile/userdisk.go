@@ -38,6 +38,9 @@ func (f userFile) disk() {
 	}
 	f.diskZero("DiskConfiguration/Disk/DiskID", disks[0].child("DiskID"))
 	f.diskZero("ImageInstall/OSImage/InstallTo/DiskID", setup.find("ImageInstall/OSImage/InstallTo/DiskID"))
+	if !disks[0].isTrue("WillWipeDisk") {
+		f.p.add("DiskConfiguration/Disk/WillWipeDisk", "not true; Setup keeps what is on the disk, and stops where it has made partitions before")
+	}
 	partitions := f.created(disks[0])
 	f.modified(disks[0], partitions)
 	f.bootable(partitions)

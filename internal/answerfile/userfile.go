@@ -44,6 +44,8 @@ func checkWhole(root *node, a Answers) problems {
 
 // always finds what is a defect whatever the medium holds.
 func (f userFile) always() {
+	f.pages()
+	f.course()
 	f.locales()
 	f.keyForms()
 	f.commands()

@@ -15,8 +15,18 @@ type Installation struct {
 // Install is Setup from the disks on: product key, image, licence, disk. The
 // disks are those that the machine shows once the drivers are loaded.
 func (s *Session) Install(disks []Disk) (*Installation, *Screen) {
+	const component = "Microsoft-Windows-Setup"
+	if screen := s.checkCourse(); screen != nil {
+		return nil, screen
+	}
+	if screen := s.wishedPage(component, "DynamicUpdate", "update-page", "Get updates, drivers and optional features"); screen != nil {
+		return nil, screen
+	}
 	k, screen := s.checkKey()
 	if screen != nil {
+		return nil, screen
+	}
+	if screen := s.wishedPage(component, "UserData/ProductKey", "key-page", "Enter the product key to activate Windows"); screen != nil {
 		return nil, screen
 	}
 	image, screen := s.chooseImage(k)
@@ -35,6 +45,13 @@ func (s *Session) Install(disks []Disk) (*Installation, *Screen) {
 	layout, screen := s.planDisk(disks, image.TotalBytes)
 	if screen != nil {
 		return nil, screen
+	}
+	// Both show where to install; a layout is applied before ("WillShowUI" of
+	// DiskConfiguration).
+	for _, section := range []string{"DiskConfiguration", "ImageInstall/OSImage"} {
+		if screen := s.wishedPage(component, section, "disk-page", "Where do you want to install Windows?"); screen != nil {
+			return nil, screen
+		}
 	}
 	return &Installation{
 		Image: image, Layout: layout, Language: s.Language, Drivers: s.Drivers, AnswerFile: s.File,

@@ -253,6 +253,14 @@ func TestSetupStops(t *testing.T) {
 			volume(s)
 			edit("<ComputerName>*", strings.Replace(specializeKey2022, "VDYBN-27WPP-V4HQT-9VMD4-VMK7H", "N69G4-B89J2-4G8F4-WWYCC-J464C", 1))(s)
 		}, "unattend-parse", "specialize", "build 20348"},
+		// Pages that the answer file asks for, and another course.
+		"key page wished":      {edit("<ProductKey><WillShowUI>OnError", "<ProductKey><WillShowUI>Always"), "key-page", "windowsPE", "Always"},
+		"disk page wished":     {edit("<DiskConfiguration>\n        <WillShowUI>OnError", "<DiskConfiguration><WillShowUI>Always"), "disk-page", "windowsPE", "DiskConfiguration/WillShowUI is Always"},
+		"image page wished":    {edit("</InstallTo>\n          <WillShowUI>OnError", "</InstallTo><WillShowUI>Always"), "disk-page", "windowsPE", "OSImage/WillShowUI is Always"},
+		"language page wished": {edit("<SetupUILanguage>", "<SetupUILanguage><WillShowUI>Always</WillShowUI>"), "language-page", "windowsPE", "Always"},
+		"update page wished":   {edit("<UserData>", "<DynamicUpdate><WillShowUI>Always</WillShowUI></DynamicUpdate><UserData>"), "update-page", "windowsPE", "Always"},
+		"upgrade":              {edit("<UserData>", "<UpgradeData><Upgrade>true</Upgrade></UpgradeData><UserData>"), "upgrade", "windowsPE", "Upgrade"},
+		"image on a share":     {edit("<InstallFrom>", `<InstallFrom><Path>\\server\share\install.wim</Path>`), "install-from", "windowsPE", "share"},
 		// Language.
 		"no answer file":                   {func(s *scene) { s.xml = "" }, "unattend-parse", "windowsPE", ""},
 		"English answers, Korean medium":   {func(s *scene) { s.machine.Medium.Languages = []string{"ko-kr"} }, "language-page", "windowsPE", "en-US"},

@@ -118,7 +118,7 @@ func (s *Session) chooseLanguage() *Screen {
 		}
 	}
 	s.Language = language
-	return nil
+	return s.wishedPage("Microsoft-Windows-International-Core-WinPE", "SetupUILanguage", "language-page", "Language to install / Time and currency format / Keyboard or input method")
 }
 
 func (s *Session) hasLanguage(tag string) bool {
