@@ -230,7 +230,7 @@ func (pl *planner) newEntry(block uint32, f entryFields) []byte {
 	root := pl.e.state.root
 	copy(b[2:4], root[2:4])     // version: that of NSR02 or NSR03
 	copy(b[6:8], root[6:8])     // serial number
-	copy(b[36:44], root[36:44]) // owner and group
+	copy(b[36:48], root[36:48]) // owner, group, permissions
 	implementation := 128
 	if tagID(root) == tagExtendedFileEntry {
 		implementation = 168
