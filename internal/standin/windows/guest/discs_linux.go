@@ -57,14 +57,16 @@ func mountDisc(device, at string) error {
 }
 
 // waitForDiscs waits until the CD drives have answered: their controllers find
-// them one after the other.
+// them one after the other. It counts its looks and not the time, which goes on
+// while a busy host lets the whole machine stand.
 func waitForDiscs() {
-	const settle, alone, limit = 300 * time.Millisecond, 5 * time.Second, 30 * time.Second
-	last, since := "", time.Now()
-	for start := time.Now(); time.Since(start) < limit; time.Sleep(50 * time.Millisecond) {
+	const look = 50 * time.Millisecond
+	const settle, alone, limit = 300 * time.Millisecond / look, 5 * time.Second / look, 30 * time.Second / look
+	last, same := "", time.Duration(0)
+	for range limit {
 		drives, _ := filepath.Glob("/sys/block/sr*")
 		if now := strings.Join(drives, " "); now != last {
-			last, since = now, time.Now()
+			last, same = now, 0
 		}
 		// Next to an installation disc there is nearly always another one, which
 		// a busy host may find seconds later.
@@ -72,9 +74,10 @@ func waitForDiscs() {
 		if len(drives) == 1 {
 			patience = alone
 		}
-		if last != "" && time.Since(since) > patience {
+		if same++; last != "" && same > patience {
 			return
 		}
+		time.Sleep(look)
 	}
 }
 

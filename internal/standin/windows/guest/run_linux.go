@@ -46,7 +46,8 @@ func mountNTFS(device, at string) (*ntfs, error) {
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- v.server.Wait() }()
-	for start := time.Now(); time.Since(start) < 30*time.Second; time.Sleep(20 * time.Millisecond) {
+	for range 1500 {
+		time.Sleep(20 * time.Millisecond)
 		select {
 		case err := <-ended:
 			if err == nil {

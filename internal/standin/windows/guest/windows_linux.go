@@ -120,7 +120,8 @@ func readHive(path string) ([]byte, error) {
 // findWindows mounts the partition that Windows is on. When no driver shows
 // it, Windows stops with 0x7B.
 func findWindows() (*ntfs, error) {
-	for start := time.Now(); time.Since(start) < 3*time.Second; time.Sleep(100 * time.Millisecond) {
+	// Looks, not time, of which a busy host may let much pass between two.
+	for range 30 {
 		for _, disk := range blockDisks() {
 			for _, name := range partitionsOf(disk) {
 				if volume := tryWindows("/dev/" + name); volume != nil {
@@ -128,6 +129,7 @@ func findWindows() (*ntfs, error) {
 				}
 			}
 		}
+		time.Sleep(100 * time.Millisecond)
 	}
 	return nil, &setup.Screen{
 		ID: "0x7b", Title: "Your PC ran into a problem and needs to restart.",
