@@ -47,7 +47,7 @@ func TestWindows11Requirements(t *testing.T) {
 // here and runs as that account, which the seal removes all the same.
 func TestWindows11(t *testing.T) {
 	t.Parallel()
-	ctx, cancel := context.WithTimeout(context.Background(), 12*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 25*time.Minute)
 	defer cancel()
 	set := Media(t, discs.Options{Product: discs.Windows11})
 	answers := windows11(t, set, 2, true)

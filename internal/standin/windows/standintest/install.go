@@ -18,7 +18,7 @@ func Install(t testing.TB, o discs.Options, s Spec) (*VM, *AnswerDisc, Spec) {
 	s.Disk = NewDisk(t, 10)
 	s.CDs = []string{NoPrompt(t, set.InstallISO), answers.Path}
 	vm := Start(t, s)
-	vm.WaitBeacon(t, "bootstrap.ready ok", 6*time.Minute) // seconds on an idle host
+	vm.WaitBeacon(t, "bootstrap.ready ok", 4*time.Minute) // seconds on an idle host
 	return vm, answers, s
 }
 

@@ -35,7 +35,7 @@ func TestServer2025(t *testing.T) {
 	vm.SetLink(t, true)
 	vm.WaitBeacon(t, "bootstrap.ready ok", time.Minute)
 	t.Logf("%6.1fs ready", time.Since(start).Seconds())
-	ctx, cancel := context.WithTimeout(context.Background(), 4*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Minute)
 	defer cancel()
 	if exit, err := vm.Client(answers).Run(ctx, "echo hello", nil, nil, nil); err != nil || exit != 0 {
 		t.Errorf("WinRM: exit %d, %v", exit, err)

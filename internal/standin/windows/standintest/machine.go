@@ -4,6 +4,7 @@ package standintest
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -15,6 +16,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/wintemplate/packer-plugin-wintemplate/internal/standin/windows/hand"
 )
 
 // Spec is a virtual machine.
@@ -103,18 +106,11 @@ func Start(t testing.TB, s Spec) *VM {
 	if s.Address == "" {
 		s.Address = "127.0.0.1"
 	}
-	port, err := freePort(s.Address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	vm := &VM{dir: t.TempDir(), Host: s.Address, Port: port, ended: make(chan error, 1)}
-	if vm.loopback, err = freePort("127.0.0.1"); err != nil {
-		t.Fatal(err)
-	}
+	vm := &VM{dir: t.TempDir(), Host: s.Address, ended: make(chan error, 1)}
 	if s.TPM {
 		s.tpm = startTPM(t)
 	}
-	args, err := s.arguments(vm.dir, port, vm.loopback)
+	args, err := s.arguments(vm.dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -132,7 +128,7 @@ func Start(t testing.TB, s Spec) *VM {
 		vm.ended <- err
 	}()
 	t.Cleanup(func() {
-		_ = vm.cmd.Process.Kill()
+		vm.Stop() // before its files go
 		if t.Failed() {
 			t.Logf("COM1:\n%s\nCOM2:\n%s", vm.Console(), vm.Log())
 		}
@@ -141,6 +137,7 @@ func Start(t testing.TB, s Spec) *VM {
 		t.Fatalf("QEMU does not start: %v\n%s", err, said.Bytes())
 	}
 	t.Cleanup(vm.control.close)
+	vm.Port, vm.loopback = vm.forward(t, s.Address), vm.forward(t, "127.0.0.1")
 	if s.LinkDown {
 		vm.SetLink(t, false)
 	}
@@ -150,6 +147,27 @@ func Start(t testing.TB, s Spec) *VM {
 	t.Cleanup(vm.hand.close)
 	vm.command(t, "cont", nil)
 	return vm
+}
+
+// forward has QEMU listen for the guest's 5986, and gives the port: one that
+// was free a moment ago, or the next, when somebody else has taken it meanwhile.
+func (vm *VM) forward(t testing.TB, address string) int {
+	t.Helper()
+	var said string
+	for range 10 {
+		port, err := freePort(address)
+		check(t, err)
+		answer, err := vm.control.ask("human-monitor-command", map[string]any{
+			"command-line": fmt.Sprintf("hostfwd_add lan tcp:%s:%d-:5986", address, port),
+		})
+		check(t, err)
+		check(t, json.Unmarshal(answer, &said))
+		if said == "" {
+			return port
+		}
+	}
+	t.Fatalf("QEMU forwards no port of %s: %s", address, said)
+	return 0
 }
 
 func freePort(address string) (int, error) {
@@ -162,7 +180,7 @@ func freePort(address string) (int, error) {
 }
 
 // arguments are QEMU's; the machine is like the one that the plugin defines.
-func (s Spec) arguments(dir string, port, loopback int) ([]string, error) {
+func (s Spec) arguments(dir string) ([]string, error) {
 	cpu := s.CPU
 	if cpu == "" {
 		cpu = "max"
@@ -178,7 +196,7 @@ func (s Spec) arguments(dir string, port, loopback int) ([]string, error) {
 		"-chardev", "socket,id=com2,server=on,wait=off,path=" + filepath.Join(dir, handSocket) + ",logfile=" + filepath.Join(dir, "com2"),
 		"-serial", "chardev:com2",
 		"-qmp", "unix:" + filepath.Join(dir, "qmp") + ",server=on,wait=off",
-		"-netdev", fmt.Sprintf("user,id=lan,hostfwd=tcp:%s:%d-:5986,hostfwd=tcp:127.0.0.1:%d-:5986", s.Address, port, loopback), "-device", "virtio-net-pci,netdev=lan,id=nic",
+		"-netdev", "user,id=lan", "-device", "virtio-net-pci,netdev=lan,id=nic",
 		"-drive", "if=none,id=disk,format=qcow2,cache=unsafe,discard=unmap,file=" + s.Disk,
 	}
 	switch s.Bus {
@@ -237,6 +255,20 @@ func (vm *VM) Console() string { return vm.port("com1") }
 // Log is the stand-in's own log, from COM2.
 func (vm *VM) Log() string { return vm.port("com2") }
 
+// Logged is the stand-in's log with all that it has said by now: the port is
+// slower than the network.
+func (vm *VM) Logged(t testing.TB) string {
+	t.Helper()
+	vm.order(t, hand.Order{Do: hand.Look})
+	return vm.Log()
+}
+
+// WaitLog waits for a text in the stand-in's log.
+func (vm *VM) WaitLog(t testing.TB, text string, limit time.Duration) {
+	t.Helper()
+	vm.wait(t, "line "+text+" in the log", limit, func() bool { return strings.Contains(vm.Log(), text) })
+}
+
 // WaitBeacon waits for a beacon on COM1 whose line begins so ("bootstrap
 // start").
 func (vm *VM) WaitBeacon(t testing.TB, said string, limit time.Duration) {
@@ -278,7 +310,7 @@ func (vm *VM) WaitScreen(t testing.TB, id string, limit time.Duration) string {
 
 // patience stretches the limits of waits, which are an idle host's: the tests
 // run side by side with each other and with other packages' machines.
-const patience = 3
+const patience = 6
 
 func (vm *VM) wait(t testing.TB, what string, limit time.Duration, done func() bool) {
 	t.Helper()

@@ -31,7 +31,7 @@ func installs(t *testing.T, s Spec, answers *AnswerDisc) {
 	s.Disk = NewDisk(t, 10)
 	vm := Start(t, s)
 	vm.WaitBeacon(t, "bootstrap.ready ok", 3*time.Minute)
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
 	defer cancel()
 	if exit, err := vm.Client(answers).Run(ctx, "echo hello", nil, nil, nil); err != nil || exit != 0 {
 		t.Errorf("WinRM: exit %d, %v", exit, err)

@@ -88,7 +88,7 @@ func wantRemnants(ctx context.Context, t *testing.T, disk string, answers *Answe
 // on another bus, and with a cloudbase-init that fails.
 func TestSeal(t *testing.T) {
 	t.Parallel()
-	ctx, cancel := context.WithTimeout(context.Background(), 12*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 25*time.Minute)
 	defer cancel()
 	vm, answers, spec := Install(t, discs.Options{}, Spec{ExtraSCSI: true})
 	session := guest.NewSession(vm.Client(answers), guest.WithTransient(winrm.IsTransient))

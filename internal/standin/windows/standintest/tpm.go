@@ -34,7 +34,7 @@ func startTPM(t testing.TB) string {
 		_ = cmd.Wait()
 		_ = os.RemoveAll(dir)
 	})
-	for start := time.Now(); time.Since(start) < 10*time.Second; time.Sleep(20 * time.Millisecond) {
+	for start := time.Now(); time.Since(start) < 2*time.Minute; time.Sleep(20 * time.Millisecond) {
 		if _, err := os.Stat(socket); err == nil {
 			return socket
 		}
