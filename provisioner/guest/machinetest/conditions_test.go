@@ -18,9 +18,9 @@ const stray = "Microsoft.Copilot_1.0.0.0_neutral__8wekyb3d8bbwe"
 // restarts and preflights.
 func conditions(t *testing.T, g *machine) {
 	s := g.session(t)
-	find := func(t *testing.T, id string, fix bool) guest.PreflightFinding {
+	find := func(t *testing.T, id string, fix bool, wait int) guest.PreflightFinding {
 		t.Helper()
-		r, _, err := guest.Preflight.Do(t.Context(), s, guest.PreflightParameters{Fix: fix, MaxReboots: 1, WaitSeconds: 3})
+		r, _, err := guest.Preflight.Do(t.Context(), s, guest.PreflightParameters{Fix: fix, MaxReboots: 1, WaitSeconds: wait})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -50,7 +50,7 @@ func conditions(t *testing.T, g *machine) {
 		{"BitLocker", windows.Conditions{BitLocker: true, DecryptSeconds: 1}, "bitlocker", guest.FindingFixed, "decrypted", "0x80310039", false},
 		{"BitLocker that stays", windows.Conditions{BitLocker: true, DecryptSeconds: windows.Forever}, "bitlocker", guest.FindingFail, "manage-bde", "0x80310039", true},
 		{"reserved storage", windows.Conditions{ReservedStorage: true}, "reserved-storage", guest.FindingFixed, "disabled", "0x800f0975", false},
-		{"updates", windows.Conditions{UpdatesBusySeconds: 2}, "windows-update", guest.FindingFixed, "waited", "0x800f0975", false},
+		{"updates", windows.Conditions{UpdatesBusySeconds: windows.Forever}, "windows-update", guest.FindingFixed, "waited", "0x800f0975", false},
 		{"updates for ever", windows.Conditions{UpdatesBusySeconds: windows.Forever}, "windows-update", guest.FindingFail, "let updates", "0x800f0975", true},
 		{"audit mode", windows.Conditions{AuditMode: true}, "audit-mode", guest.FindingFail, "audit mode", "AUDIT", true},
 		{"domain member", windows.Conditions{DomainMember: true}, "domain", guest.FindingFail, "leave the domain", "", false},
@@ -63,6 +63,10 @@ func conditions(t *testing.T, g *machine) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			g.Conditions(t, c.set)
+			wait := 60 // for what passes
+			if c.fixed == guest.FindingFail {
+				wait = 3
+			}
 			refuses := func(want bool) {
 				t.Helper()
 				said := g.Refusals(t)
@@ -71,17 +75,20 @@ func conditions(t *testing.T, g *machine) {
 				}
 			}
 			if c.fixed != guest.FindingOK {
-				if f := find(t, c.id, false); f.Severity != guest.FindingFail || f.Remedy == "" || f.Found == "" {
+				if f := find(t, c.id, false, wait); f.Severity != guest.FindingFail || f.Remedy == "" || f.Found == "" {
 					t.Errorf("without fix: %+v", f)
 				}
 			}
 			refuses(c.refuses != "")
-			if f := find(t, c.id, true); f.Severity != c.fixed || !strings.Contains(f.Remedy, c.remedy) {
+			if c.name == "updates" { // they end while the preflight waits, and not before it has begun
+				g.Conditions(t, windows.Conditions{UpdatesBusySeconds: 7})
+			}
+			if f := find(t, c.id, true, wait); f.Severity != c.fixed || !strings.Contains(f.Remedy, c.remedy) {
 				t.Errorf("with fix: %+v", f)
 			}
 			refuses(c.after)
 			if c.fixed == guest.FindingFixed {
-				if f := find(t, c.id, true); f.Severity != guest.FindingOK {
+				if f := find(t, c.id, true, wait); f.Severity != guest.FindingOK {
 					t.Errorf("once more: %+v", f)
 				}
 			}

@@ -116,28 +116,28 @@ func (g *machine) settle(deadline time.Duration) guest.Settle {
 // answers waits until the guest answers again, and settles.
 func (g *machine) answers(t *testing.T) guest.ReadyResult {
 	t.Helper()
-	r, err := g.session(t).WaitReady(t.Context(), g.settle(4*time.Minute))
+	r, err := g.session(t).WaitReady(t.Context(), g.settle(10*time.Minute))
 	if err != nil {
 		t.Fatal(err)
 	}
 	return r
 }
 
-// once does something as soon as the guest has done another operation of that
-// name, and some more time has passed. Slow machines make fixed times a gamble.
-func (g *machine) once(t *testing.T, operation string, later time.Duration, act func()) (done <-chan struct{}) {
+// once does something as soon as the guest has begun with so many more
+// operations of that name: whatever came before the last has been answered.
+// Slow machines make fixed times a gamble.
+func (g *machine) once(t *testing.T, operation string, times int, act func()) (done <-chan struct{}) {
 	t.Helper()
 	count := func() int { return strings.Count(g.Log(), " operation "+operation+"\r\n") }
-	before, ended := count(), make(chan struct{})
+	enough, ended := strings.Count(g.Logged(t), " operation "+operation+"\r\n")+times, make(chan struct{})
 	go func() {
 		defer close(ended)
-		for end := time.Now().Add(time.Minute); count() == before; time.Sleep(50 * time.Millisecond) {
+		for end := time.Now().Add(5 * time.Minute); count() < enough; time.Sleep(50 * time.Millisecond) {
 			if t.Context().Err() != nil || time.Now().After(end) {
 				t.Errorf("the guest was not asked for %s", operation)
 				return
 			}
 		}
-		time.Sleep(later)
 		act()
 	}()
 	return ended
@@ -186,7 +186,7 @@ func says(t *testing.T, err error, texts ...string) {
 
 // echo says whether the guest runs a command.
 func (g *machine) echo(ctx context.Context) error {
-	exit, err := g.Client(g.disc, short()).Run(ctx, "echo hello", nil, io.Discard, io.Discard)
+	exit, err := g.Client(g.disc).Run(ctx, "echo hello", nil, io.Discard, io.Discard)
 	if err == nil && exit != 0 {
 		err = fmt.Errorf("exit code %d", exit)
 	}

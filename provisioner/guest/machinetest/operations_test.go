@@ -51,10 +51,10 @@ func operations(t *testing.T, g *machine) {
 			}
 		},
 		guest.DriversInstall.Name: func(t *testing.T) {
-			before := strings.Count(g.Log(), " address ")
+			before := strings.Count(g.Logged(t), " address ")
 			r := detached(t, s, guest.DriversInstall, g.installer(t, s, "virtio-win-gt-x64.msi"))
-			if r.ExitCode != 0 || strings.Count(g.Log(), " address ") != before+1 {
-				t.Errorf("%+v; the network adapter came back %d times", r, strings.Count(g.Log(), " address ")-before)
+			if r.ExitCode != 0 || strings.Count(g.Logged(t), " address ") != before+1 {
+				t.Errorf("%+v; the network adapter came back %d times", r, strings.Count(g.Logged(t), " address ")-before)
 			}
 			// One by one, as where there is no MSI. The last takes the adapter away, too.
 			for name, code := range map[string]int{"viostor": 0, "vioscsi": 0, "vioser": 259, "netkvm": 0} {
@@ -64,9 +64,9 @@ func operations(t *testing.T, g *machine) {
 				}
 			}
 			// Again: the adapter has this driver, and stays.
-			before = strings.Count(g.Log(), " address ")
-			if r := detached(t, s, guest.DriversInstall, g.installer(t, s, "netkvm.inf")); r.ExitCode != 259 || strings.Count(g.Log(), " address ") != before {
-				t.Errorf("a second time: %+v; the network adapter came back %d times", r, strings.Count(g.Log(), " address ")-before)
+			before = strings.Count(g.Logged(t), " address ")
+			if r := detached(t, s, guest.DriversInstall, g.installer(t, s, "netkvm.inf")); r.ExitCode != 259 || strings.Count(g.Logged(t), " address ") != before {
+				t.Errorf("a second time: %+v; the network adapter came back %d times", r, strings.Count(g.Logged(t), " address ")-before)
 			}
 		},
 		guest.AgentInstall.Name: func(t *testing.T) {
@@ -126,7 +126,7 @@ func operations(t *testing.T, g *machine) {
 		},
 		guest.TaskStatus.Name: func(t *testing.T) {
 			var r guest.TaskStatusResult
-			for range 20 {
+			for range 100 {
 				if r = do(t, s, guest.TaskStatus, guest.TaskParameters{ID: "a-test"}); r.State == guest.TaskDone {
 					break
 				}

@@ -32,7 +32,7 @@ func deliveries(t *testing.T, g *machine) {
 		if installer != "" {
 			b["installer"] = installer
 		}
-		return block{"cloudbase_init": b, "ready_timeout": "30s"}
+		return block{"cloudbase_init": b, "ready_timeout": "10m"}
 	}
 	for _, c := range []struct {
 		name      string
@@ -69,7 +69,7 @@ func deliveries(t *testing.T, g *machine) {
 // preflights: the sysprep block stops with cause and remedy, mends, and
 // restarts what is mended by that; all of it before anything is sealed.
 func preflights(t *testing.T, g *machine) {
-	config := func(sysprep block) block { return block{"sysprep": sysprep, "ready_timeout": "2m"} }
+	config := func(sysprep block) block { return block{"sysprep": sysprep, "ready_timeout": "10m"} }
 	t.Run("stops", func(t *testing.T) {
 		g.Conditions(t, windows.Conditions{DomainMember: true, RearmSpent: true, AppX: []string{stray}})
 		said, err := g.provision(t, config(block{"fix": false}))
@@ -83,7 +83,7 @@ func preflights(t *testing.T, g *machine) {
 	t.Run("mends and restarts, and sysprep fails", func(t *testing.T) {
 		g.Conditions(t, windows.Conditions{
 			AppX: []string{stray}, BitLocker: true, DecryptSeconds: 1, ReservedStorage: true, SysprepBrokenOff: true, LostProviders: []string{"Agent"},
-			UpdatesBusySeconds: 10, RecurringReboot: []string{"file-rename"}, DSCBroken: true,
+			UpdatesBusySeconds: 20, RecurringReboot: []string{"file-rename"}, DSCBroken: true,
 		})
 		// What a conversion to another edition asks for itself is left to the preflight.
 		r, reboot, err := guest.EditionConvert.Detached(t.Context(), s, guest.EditionConvertParameters{Target: "ServerStandard", ProductKey: standard2022, TimeoutSeconds: 60}, guest.Detachment{})
