@@ -38,7 +38,8 @@ func (a Answers) evaluation() bool {
 func (a Answers) validateKey(p *problems) {
 	const field = "product_key"
 	if strings.TrimSpace(a.ProductKey) == "" {
-		if a.productKey() == "" && !a.evaluation() && !a.Product.Server && a.Image.Editions > 1 {
+		// With MethodApply setup.exe does not run, and asks nobody.
+		if a.productKey() == "" && !a.evaluation() && !a.Product.Server && a.Image.Editions > 1 && a.InstallMethod != MethodApply {
 			p.add(field, "missing; there is no public key for edition %s, and Setup of a medium with %d editions asks for one", a.Image.EditionID, a.Image.Editions)
 		}
 		return

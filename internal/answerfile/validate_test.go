@@ -225,6 +225,27 @@ func TestProductKeyPolicy(t *testing.T) {
 	}
 }
 
+// An edition that nobody has published a key for: Setup of a medium with others
+// beside it asks for one, and the script of MethodApply does not.
+func TestEditionWithoutAPublicKey(t *testing.T) {
+	a := answers("11-pro", UEFI, "en-US")
+	a.Image.EditionID = "CoreCountrySpecific"
+	if err := a.Validate(); err == nil || !strings.Contains(err.Error(), "product_key: missing") {
+		t.Errorf("setup: %v", err)
+	}
+	a.InstallMethod = MethodApply
+	data, err := Autounattend(a)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(string(data), "ProductKey") {
+		t.Error("the file gives a key")
+	}
+	if err := CheckFile(data, a); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestSysprepAnswersValidate(t *testing.T) {
 	client, server := mustProduct(26100, "Client"), mustProduct(20348, "Server")
 	tests := []struct {
