@@ -26,8 +26,30 @@ type outcome struct {
 	Slept     int
 	Filter    int
 	Basic     int
+	Killed    []string // programs that were ended
+	Started   map[string]int
 	calls     []call
 	root      string // of drive C:
+}
+
+// registryValue is a value as the engine saves it.
+type registryValue struct {
+	Type  string
+	Value any
+}
+
+// registry is what is in the registry, in the end, by key and name.
+func (o outcome) registry(t *testing.T) map[string]map[string]registryValue {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join(o.root, "..", "registry.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all map[string]map[string]registryValue
+	if err := json.Unmarshal(data, &all); err != nil {
+		t.Fatal(err)
+	}
+	return all
 }
 
 type call struct {
@@ -118,7 +140,7 @@ func runBootstrap(t *testing.T, scenario string, change func(*BootstrapParameter
 	run := exec.CommandContext(t.Context(), engine, "-NoProfile", "-File", "testdata/bootstrap/run.ps1",
 		"-Script", filepath.Join(root, "c", "disc", filepath.FromSlash(BootstrapPath)), "-Scenario", scenario)
 	calls := filepath.Join(root, "calls")
-	run.Env = append(os.Environ(), "PWSH_C="+filepath.Join(root, "c"), "PWSH_CALLS="+calls)
+	run.Env = append(os.Environ(), "PWSH_C="+filepath.Join(root, "c"), "PWSH_CALLS="+calls, "PWSH_REGISTRY="+filepath.Join(root, "registry.json"))
 	var stderr bytes.Buffer
 	run.Stderr = &stderr
 	stdout, err := run.Output()

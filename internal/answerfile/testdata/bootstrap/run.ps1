@@ -18,4 +18,6 @@ ConvertTo-Json -Depth 5 -Compress -InputObject @{
     slept     = $global:State.Slept
     filter    = $policy.LocalAccountTokenFilterPolicy
     basic     = $basic.auth_basic
+    killed    = @($global:State.Killed)
+    started   = $global:State.Started
 }

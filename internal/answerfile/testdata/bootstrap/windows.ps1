@@ -21,6 +21,8 @@ $global:State = @{
     Rules     = @('WINRM-HTTP-In-TCP', 'WINRM-HTTP-In-TCP-PUBLIC')
     Com1Held  = 0        # how often opening COM1 fails
     Slept     = 0
+    Killed    = @()      # leaves
+    Started   = @{}      # leaf -> runs
 }
 $env:PROCESSOR_ARCHITECTURE = 'AMD64'
 $service = 'HKLM:\SYSTEM\CurrentControlSet\Services\WinRM'
@@ -63,9 +65,11 @@ New-Stub New-Object {
 New-Stub Start-Process {
     $leaf = Split-Path -Leaf $FilePath
     if ($leaf -eq 'msiexec.exe' -and "$ArgumentList" -match '([^\\"]+\.msi)"') { $leaf = $Matches[1] }
-    $process = [pscustomobject]@{ Handle = 1; HasExited = ($global:State.Hang -ne $leaf); ExitCode = (Get-Code $leaf); Killed = $false }
+    $process = [pscustomobject]@{ Handle = 1; HasExited = ($global:State.Hang -ne $leaf); ExitCode = (Get-Code $leaf)}
     $process | Add-Member -MemberType ScriptMethod -Name WaitForExit -Value { param($Milliseconds) $Milliseconds -gt 0 -and $this.HasExited }
-    $process | Add-Member -MemberType ScriptMethod -Name Kill -Value { $this.Killed = $true }
+    $process | Add-Member -MemberType NoteProperty -Name Leaf -Value $leaf
+    $process | Add-Member -MemberType ScriptMethod -Name Kill -Value { $global:State.Killed += $this.Leaf }
+    $global:State.Started[$leaf] = 1 + $global:State.Started[$leaf]
     $process
 }
 
@@ -129,7 +133,7 @@ function Set-Item {
     $global:State.WSMan[$key] = "$Value"
 }
 function Get-Item {
-    param($Path)
+    param($Path, $LiteralPath)
     if (-not (Test-WSMan $Path)) { return & $global:Cmdlet['Get-Item'] @PSBoundParameters }
     [pscustomobject]@{ Value = $global:State.WSMan[(Get-WSManKey $Path)] }
 }
