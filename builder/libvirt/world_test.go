@@ -65,8 +65,8 @@ type world struct {
 	probe       libvirtapi.Probe
 	lines       chan libvirtapi.ConsoleLine
 	off         chan error
-	hangUp      func()              // ends the console
-	gone        chan struct{}       // closed when the build's process has ended
+	open        []func()            // end what the build's process has open
+	gone        chan struct{}       // closed when it has ended
 	said        map[string][]string // what the guest says when something happens
 	// told is what the provisioners got, wanted what the disk check got.
 	told   handoff.Guest
@@ -301,15 +301,20 @@ func (w *world) StartPaused(ctx context.Context, d libvirtapi.Domain) error {
 	}
 	w.running, w.ran = true, false
 	w.lines = make(chan libvirtapi.ConsoleLine, 100)
-	w.off, w.gone = make(chan error, 1), make(chan struct{})
+	gone := make(chan struct{})
+	w.off, w.gone = make(chan error, 1), gone
+	w.open = append(w.open, func() { close(gone) })
 	w.mu.Unlock()
 	return w.does(ctx, "StartPaused")
 }
 
 func (w *world) Listen(ctx context.Context, d libvirtapi.Domain) (<-chan libvirtapi.ConsoleLine, func(), error) {
 	lines := w.lines
-	w.hangUp = sync.OnceFunc(func() { close(lines) })
-	return lines, w.hangUp, w.does(ctx, "Listen")
+	hangUp := sync.OnceFunc(func() { close(lines) })
+	w.mu.Lock()
+	w.open = append(w.open, hangUp)
+	w.mu.Unlock()
+	return lines, hangUp, w.does(ctx, "Listen")
 }
 
 func (w *world) AwaitOff(ctx context.Context, d libvirtapi.Domain) error {
@@ -641,15 +646,15 @@ func (b *bench) run(ctx context.Context, e effects) (artifact *Artifact, err err
 }
 
 // ends closes the connections that a build which was told to leave all has
-// left open, as the end of its process does.
+// left open, as the end of its process does; whoever comes to one later finds
+// it closed.
 func (w *world) ends() {
-	if w.hangUp != nil {
-		w.hangUp()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, end := range w.open {
+		end()
 	}
-	if w.gone != nil {
-		close(w.gone)
-	}
-	w.hangUp, w.gone = nil, nil
+	w.open = nil
 }
 
 // leftovers lists whatever a build has left in the world.
