@@ -42,8 +42,8 @@ type WindowsConfig struct {
 	// evaluation editions take none. AVMA keys are refused: they activate under
 	// Hyper-V only.
 	ProductKey string `mapstructure:"product_key"`
-	// The KMS server that clones activate at, as `host` or `host:port` (1688).
-	// By default Windows asks DNS for one.
+	// The KMS server that clones activate at, as `host`, `host:port` or
+	// `[IPv6]:port` (1688). By default Windows asks DNS for one.
 	KMSHost string `mapstructure:"kms_host"`
 	// The resolution of the display, such as `1920x1080`. Default: Windows' own
 	// choice.

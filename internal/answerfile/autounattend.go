@@ -28,7 +28,7 @@ func Autounattend(a Answers) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := doc.mergeAll(a.Fragments); err != nil {
+	if err := doc.mergeAll(setupFragments, a.Fragments); err != nil {
 		return nil, err
 	}
 	return encode(doc.root)

@@ -5,10 +5,16 @@ import (
 	"strings"
 )
 
-// checkFragment names what is wrong with one fragment alone, whatever it is
-// merged into.
-func checkFragment(p *problems, i int, fragment []byte, defects func(*node) []error) {
-	field := fmt.Sprintf("answer_file_fragment[%d]", i)
+// The fields that hold fragments.
+const (
+	setupFragments   = "answer_file_fragment"
+	sysprepFragments = "unattend_fragments"
+)
+
+// checkFragment names what is wrong with fragment i of a field alone, whatever
+// it is merged into.
+func checkFragment(p *problems, field string, i int, fragment []byte, defects func(*node) []error) {
+	field = fmt.Sprintf("%s[%d]", field, i)
 	root, err := parse(fragment)
 	if err != nil {
 		p.add(field, "%v", err)
@@ -31,7 +37,7 @@ func checkFragment(p *problems, i int, fragment []byte, defects func(*node) []er
 func (a Answers) validateFragments(p *problems) {
 	before := len(*p)
 	for i, fragment := range a.Fragments {
-		checkFragment(p, i, fragment, func(root *node) []error {
+		checkFragment(p, setupFragments, i, fragment, func(root *node) []error {
 			return checkDocument(root, a.Product, a.Image.Architecture)
 		})
 	}
@@ -46,17 +52,17 @@ func (a Answers) validateFragments(p *problems) {
 	for _, defect := range checkWhole(merged.root, a) {
 		alone[defect.Error()] = true
 	}
-	if err := merged.mergeAll(a.Fragments); err != nil {
+	if err := merged.mergeAll(setupFragments, a.Fragments); err != nil {
 		p.check(err)
 		return
 	}
 	for _, defect := range checkWhole(merged.root, a) {
 		if !alone[defect.Error()] {
-			p.add(fragmentField(a.Fragments), "merged into the generated file: %v", defect)
+			p.add(fragmentField(setupFragments, a.Fragments), "merged into the generated file: %v", defect)
 		}
 	}
 	for _, difference := range a.differences(factsOf(merged.root)) {
-		p.add(fragmentField(a.Fragments), "merged into the generated file: %v", difference)
+		p.add(fragmentField(setupFragments, a.Fragments), "merged into the generated file: %v", difference)
 	}
 }
 
@@ -84,18 +90,18 @@ func (a Answers) differences(merged FileFacts) problems {
 }
 
 // fragmentField names the one fragment, or all.
-func fragmentField(fragments [][]byte) string {
+func fragmentField(field string, fragments [][]byte) string {
 	if len(fragments) == 1 {
-		return "answer_file_fragment[0]"
+		return field + "[0]"
 	}
-	return "answer_file_fragment"
+	return field
 }
 
 // mergeAll merges the fragments in their order.
-func (d *document) mergeAll(fragments [][]byte) error {
+func (d *document) mergeAll(field string, fragments [][]byte) error {
 	for i, fragment := range fragments {
 		if err := d.merge(fragment); err != nil {
-			return fmt.Errorf("answer_file_fragment[%d]: %w", i, err)
+			return fmt.Errorf("%s[%d]: %w", field, i, err)
 		}
 	}
 	return nil

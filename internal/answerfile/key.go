@@ -78,11 +78,12 @@ func (a Answers) validateKeyForm(p *problems) {
 // keyFormDefect says why a key is of use on no image, "" when it may be. It
 // never shows it: it may be a paid one.
 func keyFormDefect(key string) string {
-	switch key = strings.TrimSpace(key); {
-	case !windows.IsKeyForm(key):
-		return "not of the form XXXXX-XXXXX-XXXXX-XXXXX-XXXXX"
-	case windows.IsAVMAKey(key):
-		return "this is an AVMA key, which activates under Windows Server Datacenter with Hyper-V only, never on KVM; give a KMS client key and kms_host, or a MAK"
+	parsed, err := windows.ParseKey(key)
+	if err == nil {
+		err = windows.CheckKVMKey(parsed)
+	}
+	if err != nil {
+		return err.Error()
 	}
 	return ""
 }

@@ -1,7 +1,10 @@
 package answerfile
 
 import (
+	"cmp"
 	"fmt"
+
+	"github.com/wintemplate/packer-plugin-wintemplate/internal/windows"
 )
 
 // specialize is what Windows does when it starts from its disk first.
@@ -70,12 +73,13 @@ func kmsCommands(kmsHost string) []command {
 	if kmsHost == "" {
 		return nil
 	}
-	host, port, err := splitKMSHost(kmsHost)
+	host, err := windows.ParseKMSHost(kmsHost)
 	if err != nil {
 		return nil // Validate has said so
 	}
+	port := cmp.Or(host.Port, 1688) // Windows' own
 	number := Setting{Kind: RegistryValue, Key: softwareLicensing, Name: "KeyManagementServicePort", Type: "REG_SZ", Data: fmt.Sprint(port)}
-	return []command{{line: kmsName(host).reg()}, {line: number.reg()}}
+	return []command{{line: kmsName(host.Name).reg()}, {line: number.reg()}}
 }
 
 func kmsName(host string) Setting {

@@ -33,7 +33,7 @@ type SysprepAnswers struct {
 	// cloudbase-init sets it (its username must be this account). Required on
 	// clients, whose built-in administrator is disabled; not for servers.
 	Account string
-	// KMSHost is host or host:port.
+	// KMSHost is host, host:port or [IPv6]:port.
 	KMSHost string
 	// PageFile puts the page file back that the seal took away.
 	PageFile bool
@@ -56,28 +56,7 @@ func (a SysprepAnswers) Validate() error {
 	if _, err := windows.LookupLocale(a.Language); err != nil {
 		p.add("language", "%v", err)
 	}
-	if a.UserLocale != "" {
-		if err := windows.CheckLocaleName(a.UserLocale); err != nil {
-			p.add("user_locale", "%v", err)
-		}
-	}
-	if a.InputLocale != "" {
-		if err := windows.CheckInputLocale(a.InputLocale); err != nil {
-			p.add("input_locale", "%v", err)
-		}
-	}
-	if a.TimeZone != "" {
-		if _, err := windows.LookupTimeZone(a.TimeZone); err != nil {
-			p.add("time_zone", "%v", err)
-		}
-	}
-	if a.KMSHost != "" {
-		if _, _, err := splitKMSHost(a.KMSHost); err != nil {
-			p.add("kms_host", "%v", err)
-		}
-	}
-	checkOwner(&p, "full_name", a.FullName)
-	checkOwner(&p, "organization", a.Organization)
+	a.validateWishes(&p)
 	switch {
 	case a.Product.Server && a.Account != "":
 		p.add("account", "given, but clones of a server have the built-in administrator; cloudbase-init makes further accounts")
@@ -90,13 +69,40 @@ func (a SysprepAnswers) Validate() error {
 	return p.err()
 }
 
+// ValidateWishes names everything that is wrong with what the user wishes, as
+// far as it can be known before there is a guest: Product and Language are not
+// looked at. Validate says the rest.
+func (a SysprepAnswers) ValidateWishes() error {
+	var p problems
+	a.validateWishes(&p)
+	if a.Account != "" {
+		p.check(checkAccountName("account", a.Account, ""))
+	}
+	for i, fragment := range a.Fragments {
+		checkFragment(&p, sysprepFragments, i, fragment, formDefects)
+	}
+	return p.err()
+}
+
+func (a SysprepAnswers) validateWishes(p *problems) {
+	// The same wishes are there for Setup, under the same names.
+	Answers{UserLocale: a.UserLocale, InputLocale: a.InputLocale, TimeZone: a.TimeZone}.validateLocale(p)
+	if a.KMSHost != "" {
+		if err := checkKMSHost(a.KMSHost); err != nil {
+			p.add("kms_host", "%v", err)
+		}
+	}
+	checkOwner(p, "full_name", a.FullName)
+	checkOwner(p, "organization", a.Organization)
+}
+
 // validateFragments checks each fragment, and then the file that they make of
 // the generated one.
 func (a SysprepAnswers) validateFragments(p *problems) {
 	before := len(*p)
 	architecture := or(a.Architecture, amd64)
 	for i, fragment := range a.Fragments {
-		checkFragment(p, i, fragment, func(root *node) []error { return checkDocument(root, a.Product, architecture) })
+		checkFragment(p, sysprepFragments, i, fragment, func(root *node) []error { return checkDocument(root, a.Product, architecture) })
 	}
 	if len(a.Fragments) == 0 || len(*p) > before {
 		return
@@ -105,7 +111,7 @@ func (a SysprepAnswers) validateFragments(p *problems) {
 	if err != nil {
 		return // named already
 	}
-	if err := merged.mergeAll(a.Fragments); err != nil {
+	if err := merged.mergeAll(sysprepFragments, a.Fragments); err != nil {
 		p.check(err)
 		return
 	}
@@ -116,7 +122,7 @@ func (a SysprepAnswers) validateFragments(p *problems) {
 	f.keyForms()
 	f.names()
 	for _, defect := range found {
-		p.add(fragmentField(a.Fragments), "merged into the generated file: %v", defect)
+		p.add(fragmentField(sysprepFragments, a.Fragments), "merged into the generated file: %v", defect)
 	}
 }
 
@@ -129,7 +135,7 @@ func Unattend(a SysprepAnswers) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := doc.mergeAll(a.Fragments); err != nil {
+	if err := doc.mergeAll(sysprepFragments, a.Fragments); err != nil {
 		return nil, err
 	}
 	return encode(doc.root)

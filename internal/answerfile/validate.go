@@ -85,7 +85,7 @@ func (a Answers) ValidateWishes() error {
 	a.validateNetwork(&p)
 	a.validateCommands(&p)
 	for i, fragment := range a.Fragments {
-		checkFragment(&p, i, fragment, formDefects)
+		checkFragment(&p, setupFragments, i, fragment, formDefects)
 	}
 	return p.err()
 }
@@ -199,7 +199,7 @@ func checkOwner(p *problems, field, value string) {
 
 func (a Answers) validateNetwork(p *problems) {
 	if a.KMSHost != "" {
-		if _, _, err := splitKMSHost(a.KMSHost); err != nil {
+		if err := checkKMSHost(a.KMSHost); err != nil {
 			p.add("kms_host", "%v", err)
 		}
 	}
@@ -233,27 +233,17 @@ const localNames = "<local>"
 
 var firewallGroupForm = regexp.MustCompile(`^@[A-Za-z0-9_.%\\-]+,-[0-9]+$`)
 
-// splitKMSHost reads host or host:port; the port is 1688 when there is none.
-func splitKMSHost(value string) (host string, port int, err error) {
-	host, port = value, 1688
-	if h, number, err := net.SplitHostPort(value); err == nil {
-		if !isPort(number) {
-			return "", 0, fmt.Errorf("%q: the port is no number from 1 to 65535", value)
-		}
-		host = h
-		port, _ = strconv.Atoi(number)
+// checkKMSHost also knows how long the command is that names the host.
+func checkKMSHost(value string) error {
+	host, err := windows.ParseKMSHost(value)
+	if err != nil {
+		return err
 	}
-	if !hostForm.MatchString(host) {
-		return "", 0, fmt.Errorf("%q is no host or host:port", value)
+	if name := kmsName(host.Name).reg(); characters(name) > maxRunSynchronous {
+		return fmt.Errorf("the name has %d characters; at most %d fit in the command that sets it", len(host.Name), maxRunSynchronous-len(kmsName("").reg())+len(quoteArg("")))
 	}
-	// The command that names it would be longer than Setup takes.
-	if name := kmsName(host).reg(); characters(name) > maxRunSynchronous {
-		return "", 0, fmt.Errorf("the name has %d characters; at most %d fit in the command that sets it", len(host), maxRunSynchronous-len(kmsName("").reg())+len(quoteArg("")))
-	}
-	return host, port, nil
+	return nil
 }
-
-var hostForm = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9.:-]*[A-Za-z0-9])?$`)
 
 func isPort(text string) bool {
 	n, err := strconv.Atoi(text)

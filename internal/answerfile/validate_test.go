@@ -264,7 +264,7 @@ func TestSysprepAnswersValidate(t *testing.T) {
 		{"kms", SysprepAnswers{Product: server, Language: "en-US", KMSHost: "a b"}, "kms_host"},
 		{"input", SysprepAnswers{Product: server, Language: "en-US", InputLocale: "x:y"}, "input_locale"},
 		{"owner", SysprepAnswers{Product: server, Language: "en-US", FullName: "a\tb"}, "full_name"},
-		{"fragment", SysprepAnswers{Product: server, Language: "en-US", Fragments: [][]byte{[]byte("x")}}, "answer_file_fragment[0]"},
+		{"fragment", SysprepAnswers{Product: server, Language: "en-US", Fragments: [][]byte{[]byte("x")}}, "unattend_fragments[0]"},
 		{"architecture", SysprepAnswers{Product: server, Language: "en-US", Architecture: "arm64"}, "architecture"},
 	}
 	for _, test := range tests {

@@ -1,6 +1,7 @@
 package windows
 
 import (
+	"errors"
 	"regexp"
 	"strings"
 )
@@ -142,6 +143,25 @@ var keyForm = regexp.MustCompile(`^[BCDFGHJKMNPQRTVWXY2346789]{5}(-[BCDFGHJKMNPQ
 
 // IsKeyForm tells whether a text has the form of a product key.
 func IsKeyForm(key string) bool { return keyForm.MatchString(strings.ToUpper(key)) }
+
+// ParseKey brings a product key into the form that Windows has: capital
+// letters, no blanks around it. The error never shows the key, which may be a
+// paid one.
+func ParseKey(text string) (string, error) {
+	key := strings.ToUpper(strings.TrimSpace(text))
+	if !IsKeyForm(key) {
+		return "", errors.New("not of the form XXXXX-XXXXX-XXXXX-XXXXX-XXXXX, in the letters and digits that product keys have")
+	}
+	return key, nil
+}
+
+// CheckKVMKey refuses a key with which Windows on KVM never gets activated.
+func CheckKVMKey(key string) error {
+	if IsAVMAKey(key) {
+		return errors.New("this is an AVMA key, which activates under Windows Server Datacenter with Hyper-V only, never on KVM; give a KMS client key and kms_host, or a MAK")
+	}
+	return nil
+}
 
 // avmaKeys are the keys of Automatic Virtual Machine Activation
 // (learn.microsoft.com/windows-server/get-started/automatic-vm-activation).
