@@ -294,9 +294,14 @@ func TestEachCheckFindsItsFault(t *testing.T) {
 		{"nothing starts cloudbase-init", UEFI, remove("Windows/Setup/Scripts/SetupComplete.cmd"), "cloudbase-init", handoff.Fail, "is not there"},
 		{"cloudbase-init's conf is gone", UEFI, remove(cloudbasePath + "conf/cloudbase-init.conf"), "cloudbase-init-conf", handoff.Fail, "is not there"},
 		{"a misspelt option", UEFI, file(cloudbasePath+"conf/cloudbase-init.conf", strings.ReplaceAll(conf, "username=", "user_name=")), "cloudbase-init-conf", handoff.Fail, "user_name"},
-		{"a misspelt class", UEFI, file(cloudbasePath+"conf/cloudbase-init.conf", strings.ReplaceAll(conf, "cloudstack.CloudStack", "cloudstack")), "cloudbase-init-conf", handoff.Fail, "no class"},
+		{"a misspelt class", UEFI, file(cloudbasePath+"conf/cloudbase-init.conf", strings.ReplaceAll(conf, "cloudstack.CloudStack", "cloudstack")), "cloudbase-init-conf", handoff.Fail, "is no metadata service of cloudbase-init"},
 		{"a conf that is none", UEFI, file(cloudbasePath+"conf/cloudbase-init.conf", "username=Administrator"), "cloudbase-init-conf", handoff.Fail, "line 1"},
 		{"unattend conf that reboots", UEFI, file(cloudbasePath+"conf/cloudbase-init-unattend.conf", strings.ReplaceAll(conf, "allow_reboot=false", "allow_reboot=true")), "cloudbase-init-unattend-conf", handoff.Fail, "allow_reboot"},
+		{"a misspelt plugin", UEFI, file(cloudbasePath+"conf/cloudbase-init.conf", strings.Replace(conf, "MTUPlugin", "MTUPlugn", 1)), "cloudbase-init-conf", handoff.Fail, "is it cloudbaseinit.plugins.common.mtu.MTUPlugin?"},
+		{"a value that is none", UEFI, file(cloudbasePath+"conf/cloudbase-init.conf", conf+"[ec2]\r\nhttps_allow_insecure=perhaps\r\n"), "cloudbase-init-conf", handoff.Fail, "neither true nor false"},
+		{"a conf in UTF-16", UEFI, func(s *sealed) {
+			s.Windows[cloudbasePath+"conf/cloudbase-init.conf"] = utf16le(conf)
+		}, "cloudbase-init-conf", handoff.Fail, "line 1"},
 		{"cloudbase-init has run", UEFI, file(cloudbasePath+"log/cloudbase-init.log", "run"), "cloudbase-init-state", handoff.Fail, "has run"},
 		{"cloudbase-init's state", UEFI, func(s *sealed) {
 			s.software.Create(`Cloudbase Solutions\Cloudbase-Init\i-1\Plugins`)
@@ -605,10 +610,13 @@ func TestCloudbaseInitThatNobodyTold(t *testing.T) {
 		change func(*sealed)
 		want   []string
 	}{
-		"it is good":           {func(*sealed) {}, []string{id + " ok", id + "-conf ok", id + "-unattend-conf ok", id + "-state ok"}},
-		"it is not there":      {func(s *sealed) { s.system.Delete(servicesPath + id) }, nil},
-		"it starts by itself":  {func(s *sealed) { s.system.SetDWord(servicesPath+id, "Start", 2) }, []string{id + " fail", id + "-conf ok", id + "-unattend-conf ok", id + "-state ok"}},
-		"it has run":           {func(s *sealed) { s.Windows[cloudbasePath+"log/cloudbase-init.log"] = []byte("run") }, []string{id + " ok", id + "-conf ok", id + "-unattend-conf ok", id + "-state fail"}},
+		"it is good":          {func(*sealed) {}, []string{id + " ok", id + "-conf ok", id + "-unattend-conf ok", id + "-state ok"}},
+		"it is not there":     {func(s *sealed) { s.system.Delete(servicesPath + id) }, nil},
+		"it starts by itself": {func(s *sealed) { s.system.SetDWord(servicesPath+id, "Start", 2) }, []string{id + " fail", id + "-conf ok", id + "-unattend-conf ok", id + "-state ok"}},
+		"it has run":          {func(s *sealed) { s.Windows[cloudbasePath+"log/cloudbase-init.log"] = []byte("run") }, []string{id + " ok", id + "-conf ok", id + "-unattend-conf ok", id + "-state fail"}},
+		"another's plugin": {func(s *sealed) {
+			s.Windows[cloudbasePath+"conf/cloudbase-init.conf"] = []byte(strings.Replace(conf, "plugins=", "plugins=mycompany.plugins.Foo,", 1))
+		}, []string{id + " ok", id + "-conf warning", id + "-unattend-conf ok", id + "-state ok"}},
 		"it has no conf":       {func(s *sealed) { delete(s.Windows, cloudbasePath+"conf/cloudbase-init.conf") }, []string{id + " ok", id + "-conf fail", id + "-unattend-conf ok", id + "-state ok"}},
 		"its service is empty": {func(s *sealed) { s.system.Delete(servicesPath + id); s.system.Create(servicesPath + id) }, []string{id + " fail"}},
 	} {

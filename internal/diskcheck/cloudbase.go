@@ -4,8 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"regexp"
 	"strings"
+
+	"github.com/wintemplate/packer-plugin-wintemplate/internal/guest/cloudbase"
+	"github.com/wintemplate/packer-plugin-wintemplate/internal/handoff"
 )
 
 const (
@@ -136,12 +138,8 @@ func (c *checker) checkCloudbaseRan(folder string) {
 	c.ok(id, cloudbaseStates, "it has not run")
 }
 
-// className is how cloudbase-init names a class: its module, then the class.
-var className = regexp.MustCompile(`^cloudbaseinit\.(metadata\.services|plugins)\.[a-z0-9_.]+\.[A-Z][A-Za-z0-9]+$`)
-
-// checkConf reads a conf file as oslo.config does and looks for what makes
-// cloudbase-init loop or lock everybody out. A misspelt class ends it with an
-// error at each start; in the specialize pass that is an endless restart.
+// checkConf reads a conf file as cloudbase-init does and looks for what makes it
+// loop or lock everybody out.
 func (c *checker) checkConf(id, path string, unattend bool) {
 	object := `C:\` + path
 	b, err := c.windows.ReadFile(path, maxText)
@@ -149,99 +147,13 @@ func (c *checker) checkConf(id, path string, unattend bool) {
 		c.missing(id, object, err, "the cloudbase_init block must write it")
 		return
 	}
-	conf, err := parseConf(decodeText(b))
-	if err != nil {
-		c.fail(id, object, err.Error(), "cloudbase-init could not read it")
-		return
+	j := cloudbase.Judge(string(b), unattend)
+	switch {
+	case len(j.Wrong) > 0:
+		c.fail(id, object, strings.Join(j.Wrong, "; "), "write the file by the cloudbase_init block")
+	case len(j.Doubtful) > 0:
+		c.add(id, handoff.Warning, object, strings.Join(j.Doubtful, "; "), "a clone without that code ends cloudbase-init with an error at each start")
+	default:
+		c.ok(id, object, "metadata from "+strings.Join(cloudbase.ParseConf(string(b)).Services, ", "))
 	}
-	if problem := judgeConf(conf, unattend); problem != "" {
-		c.fail(id, object, problem, "write the file by the cloudbase_init block")
-		return
-	}
-	c.ok(id, object, "metadata from "+conf["DEFAULT/metadata_services"])
-}
-
-func judgeConf(conf map[string]string, unattend bool) string {
-	for _, list := range []string{"metadata_services", "plugins"} {
-		value := conf["DEFAULT/"+list]
-		if value == "" {
-			return list + " is not set: cloudbase-init would take all it knows"
-		}
-		for _, name := range strings.Split(value, ",") {
-			if name = strings.TrimSpace(name); !className.MatchString(name) {
-				return fmt.Sprintf("%s names %q, which is no class of cloudbase-init", list, name)
-			}
-		}
-	}
-	for key := range conf {
-		if section, option, _ := strings.Cut(key, "/"); section == "DEFAULT" && !confOptions[option] {
-			return fmt.Sprintf("%s is no option of cloudbase-init, which passes over it in silence", option)
-		}
-	}
-	if unattend {
-		for _, option := range []string{"allow_reboot", "stop_service_on_exit"} {
-			if !strings.EqualFold(conf["DEFAULT/"+option], "false") {
-				return option + " is not false: the specialize pass would end in a restart without end"
-			}
-		}
-	}
-	return ""
-}
-
-// parseConf gives "section/option" -> value. A line that begins with a blank
-// goes on with the value before it, as oslo.config has it.
-func parseConf(text string) (map[string]string, error) {
-	conf := map[string]string{}
-	section, last := "", ""
-	for i, line := range strings.Split(strings.ReplaceAll(text, "\r\n", "\n"), "\n") {
-		trimmed := strings.TrimSpace(line)
-		switch {
-		case trimmed == "" || trimmed[0] == '#' || trimmed[0] == ';':
-			last = ""
-		case (line[0] == ' ' || line[0] == '\t') && last != "":
-			conf[last] += trimmed
-		case trimmed[0] == '[':
-			name, found := strings.CutSuffix(trimmed[1:], "]")
-			if !found {
-				return nil, fmt.Errorf("line %d: %q is no section", i+1, trimmed)
-			}
-			section, last = name, ""
-		default:
-			name, value, found := strings.Cut(trimmed, "=")
-			if !found || section == "" {
-				return nil, fmt.Errorf("line %d: %q is no option of a section", i+1, trimmed)
-			}
-			last = section + "/" + strings.TrimSpace(name)
-			conf[last] = strings.TrimSpace(value)
-		}
-	}
-	return conf, nil
-}
-
-// confOptions are the names that cloudbase-init 1.1.9 defines in [DEFAULT]
-// (conf/default.py), those of its logging (oslo.log), and the older names that
-// it still takes.
-var confOptions = set(`
-allow_reboot stop_service_on_exit check_latest_version retry_count retry_count_interval mtools_path bsdtar_path
-netbios_host_name_compatibility logging_serial_port_settings activate_windows set_kms_product_key set_avma_product_key
-kms_host log_licensing_info winrm_enable_basic_auth winrm_configure_http_listener winrm_configure_https_listener
-volumes_to_extend san_policy local_scripts_path mtu_use_dhcp_config username groups rename_admin_user heat_config_dir
-ntp_enable_service ntp_use_dhcp_config real_time_clock_utc inject_user_password first_logon_behaviour metadata_services
-plugins user_data_plugins cloud_config_plugins rdp_set_keepalive bcd_boot_status_policy bcd_enable_auto_recovery
-set_unique_boot_disk_id display_idle_timeout page_file_volume_labels page_file_volume_mount_points trim_enabled
-process_userdata userdata_save_path enable_automatic_updates metadata_report_provisioning_started
-metadata_report_provisioning_completed ephemeral_disk_volume_label ephemeral_disk_volume_mount_point
-ephemeral_disk_data_loss_warning_path user_password_length reset_service_password
-debug verbose log_file log_dir logfile logdir log_config_append log_date_format use_syslog use_stderr
-default_log_levels publish_errors instance_format instance_uuid_format fatal_deprecations
-config_drive_raw_hhd config_drive_cdrom config_drive_vfat config_drive_types config_drive_locations cloudstack_metadata_ip
-ec2_metadata_base_url ec2_add_metadata_private_ip_route metadata_base_url add_metadata_private_ip_route maas_metadata_url
-maas_oauth_consumer_key maas_oauth_consumer_secret maas_oauth_token_key maas_oauth_token_secret`)
-
-func set(names string) map[string]bool {
-	m := map[string]bool{}
-	for _, name := range strings.Fields(names) {
-		m[name] = true
-	}
-	return m
 }

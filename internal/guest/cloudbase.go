@@ -44,7 +44,8 @@ type CloudbaseVerifyResult struct {
 	Version      string `json:"version"`
 	ServiceStart int    `json:"service_start"` // -1 when there is no service
 	LogBytes     int64  `json:"log_bytes"`
-	Conf         string `json:"conf"` // text of conf\cloudbase-init.conf
+	Conf         string `json:"conf"`          // text of conf\cloudbase-init.conf
+	UnattendConf string `json:"unattend_conf"` // text of conf\cloudbase-init-unattend.conf
 }
 
 // CloudbaseVerify looks at cloudbase-init and changes nothing.

@@ -82,10 +82,10 @@ func TestCloudbaseConfigureAndVerify(t *testing.T) {
 	}
 	m.Put(t, cloudbaseFolder+`\log\cloudbase-init.log`, "it has run")
 	v, _ := do(t, guest.CloudbaseVerify, m, guest.None{})
-	if !v.Installed || v.ServiceStart != 4 || v.LogBytes != 10 || v.Conf != p.Conf {
+	if !v.Installed || v.ServiceStart != 4 || v.LogBytes != 10 || v.Conf != p.Conf || v.UnattendConf != p.UnattendConf {
 		t.Errorf("%+v", v)
 	}
-	if v, _ := do(t, guest.CloudbaseVerify, scripttest.New(t), guest.None{}); v.Installed || v.ServiceStart != -1 || v.Conf != "" {
+	if v, _ := do(t, guest.CloudbaseVerify, scripttest.New(t), guest.None{}); v.Installed || v.ServiceStart != -1 || v.Conf != "" || v.UnattendConf != "" {
 		t.Errorf("%+v", v)
 	}
 	m.Set(`Set-TestService 'cloudbase-init' 2`)

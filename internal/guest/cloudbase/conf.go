@@ -26,13 +26,15 @@ type Settings struct {
 	Groups []string
 	// MetadataURL overrules the cloud's own: "http://169.254.169.254/".
 	MetadataURL string
-	// KMSHost is host or host:port, for activation at a clone's first start.
+	// KMSHost is host or host:port, for activation at a clone's first start;
+	// no IPv6 address, which cloudbase-init cannot read.
 	KMSHost string
 	// Activate has the clone activate itself.
 	Activate bool
 	// RealTimeClockUTC overrules the cloud's own when not nil.
 	RealTimeClockUTC *bool
-	// Plugins are added after the cloud's own, by their full class names.
+	// Plugins are added after the cloud's own, by their full class names. One
+	// that is not cloudbase-init's must be in the image.
 	Plugins []string
 	// SerialPort is logged to in the clone: "COM1,115200,N,8"; empty: none.
 	SerialPort string
@@ -51,7 +53,7 @@ var badUsername = regexp.MustCompile(`[/\\\[\]:;|=,+*?<>"@%]`)
 
 var optionName = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
 
-var className = regexp.MustCompile(`^[a-z_][a-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)+$`)
+var className = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)+$`)
 
 // Validate names everything that is wrong at once.
 func (s Settings) Validate() error {
@@ -67,25 +69,58 @@ func (s Settings) Validate() error {
 		errs = append(errs, fmt.Errorf(`username: %q is no Windows account name: at most 20 characters, none of /\[]:;|=,+*?<>"@%%`, name))
 	}
 	for _, o := range []option{{"username", name}, {"groups", strings.Join(s.Groups, ",")}, {"metadata_url", s.MetadataURL}, {"kms_host", s.KMSHost}, {"serial_port", s.SerialPort}} {
-		if err := checkValue(o.value); err != nil {
+		err := checkValue(o.value)
+		if meaning, ok := settingMeanings[o.name]; ok && err == nil && o.value != "" {
+			err = meaning(o.value)
+		}
+		if err != nil {
 			errs = append(errs, fmt.Errorf("%s: %w", o.name, err))
 		}
 	}
-	for _, p := range s.Plugins {
-		if !className.MatchString(p) {
-			errs = append(errs, fmt.Errorf("plugins: %q is no class name such as cloudbaseinit.plugins.windows.rdp.RDPSettingsPlugin", p))
-		}
+	var j Judgement
+	j.classes("plugins", "plugin", s.Plugins)
+	foreign := len(j.Doubtful) > 0
+	for _, wrong := range j.Wrong {
+		errs = append(errs, errors.New(wrong))
 	}
-	for _, k := range slices.Sorted(maps.Keys(s.Options)) {
-		v := s.Options[k]
-		if !optionName.MatchString(k) {
-			errs = append(errs, fmt.Errorf("options: %q is no option's name", k))
-		}
-		if err := checkValue(v); err != nil {
-			errs = append(errs, fmt.Errorf("options: %s: %w", k, err))
-		}
+	errs = append(errs, s.validateOptions(foreign)...)
+	if len(errs) == 0 {
+		errs = present(Lint(s.render()))
 	}
 	return errors.Join(errs...)
+}
+
+// settingMeanings check what is a mere string to oslo.config.
+var settingMeanings = map[string]func(string) error{"metadata_url": checkURL, "kms_host": checkKMSHost, "serial_port": checkSerialPort}
+
+func (s Settings) validateOptions(foreign bool) []error {
+	var errs []error
+	for _, name := range slices.Sorted(maps.Keys(s.Options)) {
+		value := s.Options[name]
+		if !optionName.MatchString(name) {
+			errs = append(errs, fmt.Errorf("options: %q is no option's name", name))
+		}
+		if err := checkValue(value); err != nil {
+			errs = append(errs, fmt.Errorf("options: %s: %w", name, err))
+			continue
+		}
+		if value == "" {
+			continue // takes this plugin's own away
+		}
+		var j Judgement
+		j.option("DEFAULT/"+name, value, foreign)
+		for _, wrong := range j.Wrong {
+			errs = append(errs, fmt.Errorf("options: %s", wrong))
+		}
+	}
+	return errs
+}
+
+func present(err error) []error {
+	if err == nil {
+		return nil
+	}
+	return []error{err}
 }
 
 // checkValue refuses what would end the line or be read in another code page:
@@ -111,6 +146,10 @@ func Render(s Settings) (Files, error) {
 	if err := s.Validate(); err != nil {
 		return Files{}, err
 	}
+	return s.render(), nil
+}
+
+func (s Settings) render() Files {
 	t := clouds[s.Cloud]
 	utc := t.utc
 	if s.RealTimeClockUTC != nil {
@@ -157,7 +196,7 @@ func Render(s Settings) (Files, error) {
 	// that does not run, is exit code 2: Setup restarts and runs it again.
 	unattend.set("allow_reboot", "false")
 	unattend.set("stop_service_on_exit", "false")
-	return Files{Conf: main.text(), Unattend: unattend.text()}, nil
+	return Files{Conf: main.text(), Unattend: unattend.text()}
 }
 
 // sharedOptions hold for the run in the specialize pass too.

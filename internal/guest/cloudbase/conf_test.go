@@ -62,6 +62,7 @@ func TestGolden(t *testing.T) {
 
 type judgement struct {
 	Unknown []string       `json:"unknown"`
+	Invalid []string       `json:"invalid"`
 	Missing []string       `json:"missing"`
 	Values  map[string]any `json:"values"`
 }
@@ -110,6 +111,9 @@ func TestCloudbaseInitReadsIt(t *testing.T) {
 	for name, j := range answer {
 		if len(j.Unknown) > 0 {
 			t.Errorf("%s: cloudbase-init defines no %v", name, j.Unknown)
+		}
+		if len(j.Invalid) > 0 {
+			t.Errorf("%s: cloudbase-init refuses the values of %v", name, j.Invalid)
 		}
 		if len(j.Missing) > 0 {
 			t.Errorf("%s: %v", name, j.Missing)
@@ -200,25 +204,6 @@ func TestValidateNamesEverything(t *testing.T) {
 	for _, name := range []string{"a:b", "NONE", strings.Repeat("a", 21), "50%"} {
 		if (Settings{Cloud: EC2, Username: name}).Validate() == nil {
 			t.Errorf("the account name %q was taken", name)
-		}
-	}
-}
-
-func TestLint(t *testing.T) {
-	good, err := Render(Settings{Cloud: OpenStack})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := Lint(good); err != nil {
-		t.Error(err)
-	}
-	for name, f := range map[string]Files{
-		"no section": {Conf: "username=x", Unattend: good.Unattend},
-		"Korean":     {Conf: "[DEFAULT]\nusername=관리자", Unattend: good.Unattend},
-		"loops":      {Conf: good.Conf, Unattend: good.Conf},
-	} {
-		if Lint(f) == nil {
-			t.Errorf("%s was taken", name)
 		}
 	}
 }

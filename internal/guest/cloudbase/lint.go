@@ -6,35 +6,30 @@ import (
 	"strings"
 )
 
-// Lint looks for what would make a user's own conf files hurt: it names the
-// mistakes that keep a clone from ever starting, and no matters of taste.
+// Lint looks for what would make a user's own conf files hurt, by the same
+// judgement that the disk check passes on the sealed image: what it lets
+// through is not refused there.
 func Lint(f Files) error {
 	var errs []error
-	for _, file := range []option{{"conf", f.Conf}, {"unattend_conf", f.Unattend}} {
-		name, text := file.name, file.value
-		if !strings.Contains(text, "[DEFAULT]") {
-			errs = append(errs, fmt.Errorf("%s: holds no section [DEFAULT]", name))
-		}
-		for i, line := range strings.Split(text, "\n") {
-			if err := checkValue(strings.TrimRight(line, "\r")); err != nil && !strings.HasPrefix(strings.TrimSpace(line), "#") {
-				errs = append(errs, fmt.Errorf("%s: line %d: %w", name, i+1, err))
+	for _, file := range []struct {
+		name, text string
+		unattend   bool
+	}{{"conf", f.Conf, false}, {"unattend_conf", f.Unattend, true}} {
+		before := len(errs)
+		for i, line := range strings.Split(file.text, "\n") {
+			if strings.HasPrefix(strings.TrimSpace(line), "#") {
+				continue
+			}
+			if err := checkValue(strings.ReplaceAll(strings.TrimRight(line, "\r"), "\t", " ")); err != nil {
+				errs = append(errs, fmt.Errorf("%s: line %d: %w", file.name, i+1, err))
 			}
 		}
-	}
-	for _, name := range []string{"stop_service_on_exit", "allow_reboot"} {
-		if value(f.Unattend, name) != "false" {
-			errs = append(errs, fmt.Errorf("unattend_conf: %s is not false: in the specialize pass that is exit code 2, and Setup restarts for ever", name))
+		if len(errs) > before {
+			continue // what it says is not known
+		}
+		for _, wrong := range Judge(file.text, file.unattend).Wrong {
+			errs = append(errs, fmt.Errorf("%s: %s", file.name, wrong))
 		}
 	}
 	return errors.Join(errs...)
-}
-
-func value(text, option string) string {
-	for line := range strings.Lines(text) {
-		name, v, ok := strings.Cut(strings.TrimSpace(line), "=")
-		if ok && strings.TrimSpace(name) == option {
-			return strings.ToLower(strings.TrimSpace(v))
-		}
-	}
-	return ""
 }

@@ -8,33 +8,18 @@ type Conf struct {
 	Services []string // class names; cloudbase-init's default list when nil
 }
 
-// ParseConf reads the options of [DEFAULT].
+// ParseConf reads the options of [DEFAULT]. A file that cannot be read, which
+// Lint names, is one in which nothing is set.
 func ParseConf(text string) Conf {
 	c := Conf{Username: "Admin"}
-	group := "DEFAULT"
-	for line := range strings.Lines(text) {
-		line = strings.TrimSpace(line)
-		if name, ok := strings.CutPrefix(line, "["); ok {
-			group = strings.TrimSuffix(name, "]")
-			continue
-		}
-		name, value, ok := strings.Cut(line, "=")
-		if !ok || group != "DEFAULT" || strings.HasPrefix(line, "#") || strings.HasPrefix(line, ";") {
-			continue
-		}
-		value = strings.ReplaceAll(strings.TrimSpace(value), "$$", "$")
-		switch strings.TrimSpace(name) {
-		case "username":
-			c.Username = value
-		case "metadata_services":
-			c.Services = nil
-			for s := range strings.SplitSeq(value, ",") {
-				if s = strings.TrimSpace(s); s != "" {
-					c.Services = append(c.Services, s)
-				}
-			}
-		}
+	d, err := parse(text)
+	if err != nil {
+		return c
 	}
+	if name, ok := d["DEFAULT/username"]; ok {
+		c.Username = strings.ReplaceAll(name, "$$", "$")
+	}
+	c.Services = d.list("DEFAULT/metadata_services")
 	return c
 }
 

@@ -1,7 +1,10 @@
 $folder = "$env:ProgramFiles\Cloudbase Solutions\Cloudbase-Init"
 $start = Get-ServiceStart -Name 'cloudbase-init'
-$conf = ''
-if (Test-Path -LiteralPath "$folder\conf\cloudbase-init.conf") { $conf = "$(Get-Content -LiteralPath "$folder\conf\cloudbase-init.conf" -Raw)" }
+$conf = @{}
+foreach ($name in 'cloudbase-init', 'cloudbase-init-unattend') {
+    $conf[$name] = ''
+    if (Test-Path -LiteralPath "$folder\conf\$name.conf") { $conf[$name] = "$(Get-Content -LiteralPath "$folder\conf\$name.conf" -Raw)" }
+}
 $bytes = 0
 $log = Get-Item -LiteralPath "$folder\log\cloudbase-init.log" -ErrorAction SilentlyContinue
 if ($null -ne $log) { $bytes = [long]$log.Length }
@@ -10,5 +13,6 @@ Complete-Operation -Result @{
     version       = (Get-InstalledVersion -Product 'Cloudbase-Init*')
     service_start = $start
     log_bytes     = $bytes
-    conf          = $conf
+    conf          = $conf['cloudbase-init']
+    unattend_conf = $conf['cloudbase-init-unattend']
 }

@@ -2,8 +2,9 @@
 
     judge.py FILE...
 
-Prints one JSON object: for each file the options that it does not define, the
-values that it reads, and the metadata and plugin classes that it does not have.
+Prints one JSON object: for each file the options that it does not define, those
+whose values it refuses, the values that it reads, and the metadata and plugin
+classes that it does not have.
 """
 import configparser
 import importlib.util
@@ -38,13 +39,16 @@ def judge(path):
     config = conf.CONF
     config.clear()
     config(args=["--config-file", path], default_config_files=[path])
-    answer = {"unknown": [], "values": {}, "missing": []}
+    answer = {"unknown": [], "invalid": [], "values": {}, "missing": []}
     for group in parser.sections():
         for name in parser.options(group):
             try:
-                value = config[name] if group == "DEFAULT" else config[group][name]
+                value = config[name] if group == "DEFAULT" else config[group.lower()][name]  # as oslo.config has it
             except (cfg.NoSuchOptError, cfg.NoSuchGroupError):
                 answer["unknown"].append(group + "." + name)
+                continue
+            except cfg.ConfigFileValueError:
+                answer["invalid"].append(group + "." + name)
                 continue
             answer["values"][name if group == "DEFAULT" else group + "." + name] = value
     for name in config.metadata_services + config.plugins:

@@ -164,8 +164,10 @@ func (m *Model) cloudbaseVerify(_ context.Context, _ caller, _ guest.None) (gues
 	start := m.serviceStart(cloudbaseService)
 	r := guest.CloudbaseVerifyResult{Installed: start >= 0, Version: m.installedVersion("Cloudbase-Init"), ServiceStart: start}
 	r.LogBytes = m.disk.size(cloudbaseLog)
-	if b, err := m.disk.read(cloudbaseFolder + `\conf\cloudbase-init.conf`); err == nil {
-		r.Conf = string(b)
+	for name, text := range map[string]*string{"cloudbase-init.conf": &r.Conf, "cloudbase-init-unattend.conf": &r.UnattendConf} {
+		if b, err := m.disk.read(cloudbaseFolder + `\conf\` + name); err == nil {
+			*text = string(b)
+		}
 	}
 	return r, false, nil
 }
