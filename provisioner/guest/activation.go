@@ -4,10 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
-	"regexp"
-	"strconv"
-	"strings"
 
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/guest"
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/redact"
@@ -16,9 +12,10 @@ import (
 
 // Activation says how Windows is licensed.
 type Activation struct {
-	// The product key to install.
+	// The product key to install. On `wintemplate-libvirt` no AVMA key, which
+	// never activates on KVM.
 	ProductKey string `mapstructure:"product_key"`
-	// A KMS server, `host` or `host:port`.
+	// A KMS server, `host`, `host:port` or `[IPv6]:port`.
 	KMSHost string `mapstructure:"kms_host"`
 	// Activate the build's machine. Instances activate themselves: sysprep
 	// takes this activation back.
@@ -28,21 +25,36 @@ type Activation struct {
 func (*Activation) name() string  { return "activation" }
 func (*Activation) title() string { return "Licensing Windows" }
 
-var productKey = regexp.MustCompile(`^([0-9A-Z]{5}-){4}[0-9A-Z]{5}$`)
-
-func checkKey(key string) []error {
-	if key == "" || key == unknown || productKey.MatchString(key) {
+// prepareKey hides a product key and brings it into Windows' form.
+func prepareKey(key *string) []error {
+	if *key == "" || *key == unknown {
 		return nil
 	}
-	return []error{errors.New("product_key: not five groups of five letters and digits, such as XXXXX-XXXXX-XXXXX-XXXXX-XXXXX")}
+	redact.Add(*key)
+	parsed, err := windows.ParseKey(*key)
+	if err != nil {
+		return []error{fmt.Errorf("product_key: %w", err)}
+	}
+	*key = parsed
+	redact.Add(parsed)
+	return nil
+}
+
+// checkKey refuses a key that is not for KVM in a guest that is surely on it;
+// another builder's may be on Hyper-V.
+func (r *run) checkKey(key string) error {
+	if r.seat.Guest == nil {
+		return nil
+	}
+	if err := windows.CheckKVMKey(key); err != nil {
+		return fmt.Errorf("product_key: %w", err)
+	}
+	return nil
 }
 
 func (a *Activation) prepare() []error {
-	if a.ProductKey != unknown {
-		redact.Add(a.ProductKey)
-	}
-	errs := checkKey(a.ProductKey)
-	if _, _, err := a.kms(); err != nil && a.KMSHost != unknown {
+	errs := prepareKey(&a.ProductKey)
+	if _, err := a.kms(); err != nil {
 		errs = append(errs, fmt.Errorf("kms_host: %w", err))
 	}
 	if a.ProductKey == "" && a.KMSHost == "" && !a.Activate {
@@ -51,31 +63,22 @@ func (a *Activation) prepare() []error {
 	return errs
 }
 
-func (a *Activation) kms() (host string, port int, err error) {
-	if !strings.Contains(a.KMSHost, ":") {
-		return a.KMSHost, 0, nil
+func (a *Activation) kms() (windows.KMSHost, error) {
+	if a.KMSHost == "" || a.KMSHost == unknown {
+		return windows.KMSHost{}, nil
 	}
-	h, p, err := net.SplitHostPort(a.KMSHost)
-	if err != nil {
-		return "", 0, fmt.Errorf("%q is neither host nor host:port", a.KMSHost)
-	}
-	port, err = strconv.Atoi(p)
-	if err != nil || port < 1 || port > 65535 || h == "" {
-		return "", 0, fmt.Errorf("%q is neither host nor host:port", a.KMSHost)
-	}
-	return h, port, nil
+	return windows.ParseKMSHost(a.KMSHost)
 }
 
 func (a *Activation) run(ctx context.Context, r *run) error {
-	host, port, err := a.kms()
+	host, err := a.kms()
 	if err != nil {
 		return err
 	}
-	if r.seat.Guest != nil && windows.IsAVMAKey(a.ProductKey) {
-		// Another builder's guest may be on Hyper-V.
-		return errors.New("product_key: this is an AVMA key, which activates under Windows Server Datacenter with Hyper-V only, never on KVM; give a KMS client key and kms_host, or a MAK")
+	if err := r.checkKey(a.ProductKey); err != nil {
+		return err
 	}
-	result, _, err := guest.Activation.Do(ctx, r.session, guest.ActivationParameters{ProductKey: a.ProductKey, KMSHost: host, KMSPort: port, Activate: a.Activate})
+	result, _, err := guest.Activation.Do(ctx, r.session, guest.ActivationParameters{ProductKey: a.ProductKey, KMSHost: host.Name, KMSPort: host.Port, Activate: a.Activate})
 	if err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -33,20 +34,26 @@ type CloudbaseInit struct {
 	Groups []string `mapstructure:"groups"`
 	// The metadata server, when it is not the cloud's usual one.
 	MetadataURL string `mapstructure:"metadata_url"`
-	// A KMS server, `host` or `host:port`, for instances to activate at.
+	// A KMS server, `host` or `host:port`, for instances to activate at; no IPv6
+	// address, which cloudbase-init cannot read.
 	KMSHost string `mapstructure:"kms_host"`
 	// Activate an instance at its first start.
 	Activate bool `mapstructure:"activate"`
 	// Whether the hypervisor's clock shows UTC. Default: as the cloud does.
 	RealTimeClockUTC config.Trilean `mapstructure:"real_time_clock_utc"`
-	// Further plugins, by their full class names.
+	// Further plugins, by their full class names. Those below `cloudbaseinit.`
+	// must be ones that it has; the code of any other must be in the image,
+	// which the disk check can only remind you of.
 	Plugins []string `mapstructure:"plugins"`
-	// Further options of `[DEFAULT]`; they overrule this plugin's own.
+	// Further options of `[DEFAULT]`, each one that cloudbase-init defines and
+	// of its type; they overrule this plugin's own.
 	Options map[string]string `mapstructure:"options"`
-	// With `cloud = "custom"`: the file that becomes cloudbase-init.conf.
+	// With `cloud = "custom"`: the file that becomes cloudbase-init.conf. It must
+	// set `metadata_services` and `plugins`; `packer validate` reads it.
 	Conf string `mapstructure:"conf"`
 	// With `cloud = "custom"`: the file that becomes
-	// cloudbase-init-unattend.conf.
+	// cloudbase-init-unattend.conf, which the specialize pass uses. Both of the
+	// above, and `allow_reboot=false` and `stop_service_on_exit=false`.
 	UnattendConf string `mapstructure:"unattend_conf"`
 }
 
@@ -66,6 +73,10 @@ func (c *CloudbaseInit) prepare() []error {
 			}
 			errs = append(errs, present(checkFile(file[0], file[1]))...)
 		}
+		if len(errs) == 0 && c.Conf != unknown && c.UnattendConf != unknown {
+			_, err := c.files(false)
+			errs = append(errs, split(err)...)
+		}
 		if c.Username != "" || len(c.Groups) > 0 || c.MetadataURL != "" || c.KMSHost != "" || len(c.Plugins) > 0 || len(c.Options) > 0 {
 			errs = append(errs, errors.New(`with cloud = "custom" everything stands in conf and unattend_conf: leave username, groups, metadata_url, kms_host, plugins and options out`))
 		}
@@ -73,7 +84,7 @@ func (c *CloudbaseInit) prepare() []error {
 		if c.Conf != "" || c.UnattendConf != "" {
 			errs = append(errs, errors.New(`conf, unattend_conf: only with cloud = "custom"`))
 		}
-		errs = append(errs, split(c.settings(false).Validate())...)
+		errs = append(errs, split(c.knownSettings().Validate())...)
 	}
 	return errs
 }
@@ -84,6 +95,17 @@ func split(err error) []error {
 		return joined.Unwrap()
 	}
 	return present(err)
+}
+
+// knownSettings are those that `packer validate` can look at.
+func (c *CloudbaseInit) knownSettings() cloudbase.Settings {
+	s := c.settings(false)
+	s.Username, s.MetadataURL, s.KMSHost = known(s.Username), known(s.MetadataURL), known(s.KMSHost)
+	notYet := func(value string) bool { return value == unknown }
+	s.Groups, s.Plugins = slices.DeleteFunc(slices.Clone(s.Groups), notYet), slices.DeleteFunc(slices.Clone(s.Plugins), notYet)
+	s.Options = maps.Clone(s.Options)
+	maps.DeleteFunc(s.Options, func(_, value string) bool { return value == unknown })
+	return s
 }
 
 func (c *CloudbaseInit) settings(client bool) cloudbase.Settings {

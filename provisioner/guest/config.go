@@ -107,12 +107,21 @@ func (c *Config) prepare(raws ...any) error {
 			errs = append(errs, fmt.Errorf("%s: %w", b.name(), err))
 		}
 	}
+	errs = append(errs, c.together()...)
 	return errors.Join(errs...)
 }
 
 // unknown is what `packer validate` gives for a value that it does not know
 // yet, such as one of a data source.
 const unknown = "<unknown>"
+
+// known is a value that can be looked at: none as long as it is not known.
+func known(value string) string {
+	if value == unknown {
+		return ""
+	}
+	return value
+}
 
 func checkFile(field, path string) error {
 	if path == "" || path == unknown {

@@ -2,11 +2,11 @@ package guest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/guest"
-	"github.com/wintemplate/packer-plugin-wintemplate/internal/redact"
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/windows"
 )
 
@@ -29,16 +29,17 @@ func (*Edition) name() string  { return "edition" }
 func (*Edition) title() string { return "Converting the edition" }
 
 func (e *Edition) prepare() []error {
-	if e.ProductKey != unknown {
-		redact.Add(e.ProductKey)
-	}
+	var errs []error
 	if e.Target == "" {
-		return []error{fmt.Errorf("target: required, an edition id such as ServerStandard")}
+		errs = append(errs, errors.New("target: required, an edition id such as ServerStandard"))
 	}
-	return checkKey(e.ProductKey)
+	return append(errs, prepareKey(&e.ProductKey)...)
 }
 
 func (e *Edition) run(ctx context.Context, r *run) error {
+	if err := r.checkKey(e.ProductKey); err != nil {
+		return err
+	}
 	key := e.ProductKey
 	if key == "" {
 		product, err := windows.ProductOf(r.facts.Build, r.facts.InstallationType)

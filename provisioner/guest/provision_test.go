@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -19,6 +18,7 @@ import (
 	packersdk "github.com/hashicorp/packer-plugin-sdk/packer"
 
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/guest"
+	"github.com/wintemplate/packer-plugin-wintemplate/internal/guest/cloudbase"
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/handoff"
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/standin/winrm"
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/standin/winrm/winrmtest"
@@ -366,6 +366,9 @@ func TestFurtherBlocks(t *testing.T) {
 		"activation by a key of Hyper-V": {
 			block: raw{"activation": raw{"product_key": "YDFWN-MJ9JR-3DYRK-FXXRW-78VHK"}}, on: answers{}, want: "never on KVM", never: []string{"activation"},
 		},
+		"edition by a key of Hyper-V": {
+			block: raw{"edition": raw{"target": "ServerStandard", "product_key": "ydfwn-mj9jr-3dyrk-fxxrw-78vhk"}}, on: answers{}, want: "never on KVM", never: []string{"edition.convert"},
+		},
 		"activation that fails": {
 			block: raw{"activation": raw{"activate": true}}, on: answers{"activation": guest.ActivationResult{LicenseStatus: 5, PartialKey: "VMK7H"}}, want: "not licensed after its activation (status 5",
 		},
@@ -477,21 +480,21 @@ func TestCloudbaseInit(t *testing.T) {
 			check(t, w, err, file+" in the guest has SHA-256 00", nil, nil)
 		}
 	})
-	t.Run("a conf of the user's that would loop", func(t *testing.T) {
-		t.Parallel()
-		conf := filepath.Join(t.TempDir(), "c")
-		if err := os.WriteFile(conf, []byte("[DEFAULT]\nusername=x\n"), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		w := newWindows(t, good())
-		_, err := provision(t, w, raw{"cloudbase_init": raw{"cloud": "custom", "conf": conf, "unattend_conf": conf}})
-		check(t, w, err, "stop_service_on_exit is not false", nil, []string{"payload.find"})
-	})
+}
+
+// configuredFor is what cloudbase.verify says of a guest with these settings.
+func configuredFor(t *testing.T, s cloudbase.Settings) guest.CloudbaseVerifyResult {
+	t.Helper()
+	files, err := cloudbase.Render(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return guest.CloudbaseVerifyResult{Installed: true, ServiceStart: 4, Conf: files.Conf, UnattendConf: files.Unattend}
 }
 
 func TestSysprep(t *testing.T) {
 	t.Parallel()
-	verify := guest.CloudbaseVerifyResult{Installed: true, ServiceStart: 4, Conf: "[DEFAULT]\r\nusername=Administrator\r\nmetadata_services=cloudbaseinit.metadata.services.cloudstack.CloudStack\r\n"}
+	verify := configuredFor(t, cloudbase.Settings{Cloud: cloudbase.CloudStack})
 	fine := guest.PreflightResult{Findings: []guest.PreflightFinding{{ID: "appx", Severity: guest.FindingOK}}}
 	good := func() answers {
 		return answers{"cloudbase.verify": verify, "recovery.remove": guest.RecoveryRemoveResult{}, "preflight": fine, "seal": guest.SealResult{}}
@@ -570,8 +573,17 @@ func TestSysprep(t *testing.T) {
 			a["facts"] = facts
 		}, unattend: "/v PagingFiles "},
 		"a time zone of the user's": {block: raw{"timezone": "Asia/Tokyo"}, unattend: "Tokyo Standard Time"},
-		"a fragment that is no answer file": {
-			block: raw{"unattend_fragments": []string{"config_test.go"}}, want: "the answer file for sysprep", never: []string{"preflight"},
+		"a conf that nobody wrote": { // cloudbase-init's own, which its MSI puts there
+			change: func(a answers) {
+				a["cloudbase.verify"] = guest.CloudbaseVerifyResult{Installed: true, ServiceStart: 2, Conf: "[DEFAULT]\r\nusername=Admin\r\n", UnattendConf: verify.UnattendConf}
+			},
+			want: "cloudbase-init.conf in the guest: plugins is not set", never: []string{"recovery.remove", "preflight", "seal"},
+		},
+		"an unattend conf that loops": {
+			change: func(a answers) {
+				a["cloudbase.verify"] = guest.CloudbaseVerifyResult{Installed: true, ServiceStart: 4, Conf: verify.Conf, UnattendConf: verify.Conf}
+			},
+			want: "cloudbase-init-unattend.conf in the guest: allow_reboot is not false", never: []string{"seal"},
 		},
 		"no cloudbase-init": {change: func(a answers) { a["cloudbase.verify"] = guest.CloudbaseVerifyResult{ServiceStart: -1} }},
 	} {

@@ -1,6 +1,7 @@
 package guest
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -38,13 +39,16 @@ type Sysprep struct {
 	// An instance's registered owner and organization.
 	FullName     string `mapstructure:"full_name"`
 	Organization string `mapstructure:"organization"`
-	// A KMS server, `host` or `host:port`, written into the instance.
+	// A KMS server, `host`, `host:port` or `[IPv6]:port`, written into the
+	// instance.
 	KMSHost string `mapstructure:"kms_host"`
 	// Files with further answers, each a complete answer file of which only
 	// what it holds is merged into this plugin's own.
 	UnattendFragments []string `mapstructure:"unattend_fragments"`
-	// The administrator of an instance of a client edition. Default: the one
-	// that cloudbase-init's conf names.
+	// The administrator of an instance of a client edition. Where there is
+	// cloudbase-init, its conf must name the same one, since nobody else gives
+	// the account a password. Servers have their built-in one, whatever stands
+	// here. Default: the one that cloudbase-init's conf names, else `Admin`.
 	Account string `mapstructure:"account"`
 	// Leave Windows' activation clock alone. All instances then share one
 	// client machine id, so only for an image that is sealed again later.
@@ -86,15 +90,49 @@ func (s *Sysprep) prepare() []error {
 		}
 	}
 	errs = append(errs, s.prepareRecovery()...)
-	for i, path := range s.UnattendFragments {
-		errs = append(errs, present(checkFile(fmt.Sprintf("unattend_fragments[%d]", i), path))...)
+	wishes := answerfile.SysprepAnswers{
+		UserLocale: known(s.UserLocale), InputLocale: known(s.InputLocale), KMSHost: known(s.KMSHost),
+		FullName: known(s.FullName), Organization: known(s.Organization), Account: known(s.Account),
 	}
-	return errs
+	fragments, missing := s.fragments()
+	if len(missing) == 0 { // else they would have other numbers
+		wishes.Fragments = fragments
+	}
+	errs = append(errs, missing...)
+	return append(errs, split(wishes.ValidateWishes())...)
 }
+
+// fragments reads the files of unattend_fragments that are known.
+func (s *Sysprep) fragments() (texts [][]byte, errs []error) {
+	for i, path := range s.UnattendFragments {
+		if path == unknown {
+			texts = append(texts, []byte(emptyFragment))
+			continue
+		}
+		field := fmt.Sprintf("unattend_fragments[%d]", i)
+		if err := checkFile(field, path); err != nil || path == "" {
+			errs = append(errs, cmp.Or(err, fmt.Errorf("%s: empty", field)))
+			continue
+		}
+		b, err := os.ReadFile(path)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", field, err))
+			continue
+		}
+		texts = append(texts, b)
+	}
+	return texts, errs
+}
+
+// emptyFragment stands for a file that is not known yet.
+const emptyFragment = `<unattend xmlns="urn:schemas-microsoft-com:unattend"></unattend>`
 
 func (s *Sysprep) run(ctx context.Context, r *run) error {
 	cloud, _, err := guest.CloudbaseVerify.Do(ctx, r.session, guest.None{})
 	if err != nil {
+		return err
+	}
+	if err := checkConf(cloud); err != nil {
 		return err
 	}
 	unattend, err := s.unattend(r, cloud)
@@ -120,6 +158,24 @@ func (s *Sysprep) run(ctx context.Context, r *run) error {
 			r.ui.Say(title)
 		}
 	})
+}
+
+// checkConf judges the conf files that are in the guest, whoever wrote them:
+// the disk check would refuse them when everything else is done.
+func checkConf(cloud guest.CloudbaseVerifyResult) error {
+	if !cloud.Installed {
+		return nil
+	}
+	var errs []error
+	for _, file := range []struct {
+		name, text string
+		unattend   bool
+	}{{"cloudbase-init.conf", cloud.Conf, false}, {"cloudbase-init-unattend.conf", cloud.UnattendConf, true}} {
+		for _, wrong := range cloudbase.Judge(file.text, file.unattend).Wrong {
+			errs = append(errs, fmt.Errorf("%s in the guest: %s", file.name, wrong))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 var sealTitles = map[string]string{
@@ -181,16 +237,22 @@ func (s *Sysprep) unattend(r *run, cloud guest.CloudbaseVerifyResult) ([]byte, e
 			a.TimeZone = g.TimeZone
 		}
 	}
-	if r.client() {
-		a.Account = s.account(cloud)
-	}
-	for _, path := range s.UnattendFragments {
-		b, err := os.ReadFile(path)
-		if err != nil {
-			return nil, err
+	switch {
+	case r.client():
+		if cloud.Installed {
+			if err := sameAccount(s.Account, cloudbase.ParseConf(cloud.Conf).Username); err != nil {
+				return nil, fmt.Errorf("account: %w", err)
+			}
 		}
-		a.Fragments = append(a.Fragments, b)
+		a.Account = s.account(cloud)
+	case s.Account != "":
+		r.ui.Error("Warning: account: only instances of client editions get one; a server's is the built-in Administrator")
 	}
+	fragments, errs := s.fragments()
+	if len(errs) > 0 {
+		return nil, errors.Join(errs...)
+	}
+	a.Fragments = fragments
 	return answerfile.Unattend(a)
 }
 
