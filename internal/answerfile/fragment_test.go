@@ -12,6 +12,13 @@ func piece(pass, component, body string) []byte {
 		`<component name="%s" processorArchitecture="amd64" publicKeyToken="31bf3856ad364e35" language="neutral" versionScope="nonSxS">%s</component></settings></unattend>`, pass, component, body)
 }
 
+// bothPasswords changes the administrator's password where it is set and where
+// it is used, so that the file agrees with itself.
+func bothPasswords(password string) string {
+	return fmt.Sprintf(`<UserAccounts><AdministratorPassword><Value>%[1]s</Value><PlainText>true</PlainText></AdministratorPassword></UserAccounts>`+
+		`<AutoLogon><Password><Value>%[1]s</Value><PlainText>true</PlainText></Password></AutoLogon>`, password)
+}
+
 // A fragment has no defect of its own, and neither has the generated file: what
 // they make together is judged too, before anything starts.
 func TestFragmentsThatCollide(t *testing.T) {
@@ -37,12 +44,25 @@ func TestFragmentsThatCollide(t *testing.T) {
 		"account twice":      {client, passOOBE, componentShell, `<UserAccounts><LocalAccounts><LocalAccount wcm:action="add"><Name>Packer</Name><Group>Users</Group></LocalAccount></LocalAccounts></UserAccounts>`, `"Packer" is given twice`, nil},
 		"other logon":        {server, passOOBE, componentShell, `<AutoLogon><Username>other</Username></AutoLogon>`, `"other" is no account of this file`, nil},
 		"other password":     {server, passOOBE, componentShell, `<UserAccounts><AdministratorPassword><Value>Xx1!abcdefg</Value><PlainText>true</PlainText></AdministratorPassword></UserAccounts>`, "AutoLogon/Password: not the password", nil},
-		"no logon":           {server, passOOBE, componentShell, `<AutoLogon><Enabled>false</Enabled></AutoLogon>`, "AutoLogon: not enabled", nil},
-		"computer's name":    {server, passSpecialize, componentShell, `<ComputerName>한글컴퓨터</ComputerName>`, "ComputerName: ", nil},
-		"IANA zone":          {server, passSpecialize, componentShell, `<TimeZone>Asia/Seoul</TimeZone>`, `write "Korea Standard Time"`, nil},
-		"long command":       {server, passSpecialize, componentDeployment, `<RunSynchronous><RunSynchronousCommand wcm:action="add"><Order>1</Order><Path>` + strings.Repeat("x", 257) + `</Path></RunSynchronousCommand></RunSynchronous>`, "a command of 257 characters", nil},
-		"generalize":         {server, passGeneralize, componentPnpSysprep, `<PersistAllDeviceInstalls>false</PersistAllDeviceInstalls>`, "belongs into the file for sysprep", nil},
-		"beside apply":       {server, passWindowsPE, componentSetup, `<UserData><AcceptEula>true</AcceptEula></UserData>`, `install_method = "apply"`, func(a *Answers) { a.InstallMethod = MethodApply }},
+		"both passwords":     {server, passOOBE, componentShell, bothPasswords("Xx1!abcdefg"), "AutoLogon/Password: not the password that the build", nil},
+		"the same passwords": {server, passOOBE, componentShell, bothPasswords(testPassword), "", nil},
+		"without PlainText":  {server, passOOBE, componentShell, strings.ReplaceAll(bothPasswords(testPassword), "<PlainText>true</PlainText>", ""), "", nil},
+		"another account":    {server, passOOBE, componentShell, `<UserAccounts><LocalAccounts><LocalAccount wcm:action="add"><Name>bob</Name><Group>Administrators</Group><Password><Value>Xx1!abcdefg</Value><PlainText>true</PlainText></Password></LocalAccount></LocalAccounts></UserAccounts><AutoLogon><Username>bob</Username><Password><Value>Xx1!abcdefg</Value><PlainText>true</PlainText></Password></AutoLogon>`, `AutoLogon/Username: "bob", but the build logs on as "Administrator"`, nil},
+		"a domain's account": {server, passOOBE, componentShell, `<AutoLogon><Domain>CORP</Domain></AutoLogon>`, `AutoLogon/Username: "CORP\\Administrator", but the build logs on as "Administrator"`, nil},
+		"this machine's":     {server, passOOBE, componentShell, `<AutoLogon><Domain>.</Domain><Username>.\administrator</Username></AutoLogon>`, "", nil},
+		"another zone":       {server, passSpecialize, componentShell, `<TimeZone>Korea Standard Time</TimeZone>`, `TimeZone: "Korea Standard Time", but the machine's clock is set for "UTC"`, nil},
+		"zone of OOBE":       {server, passOOBE, componentShell, `<TimeZone>Korea Standard Time</TimeZone>`, `TimeZone: "Korea Standard Time", but`, nil},
+		"the same zone":      {server, passOOBE, componentShell, `<TimeZone>UTC</TimeZone>`, "", nil},
+		"language of OOBE": {server, passOOBE, componentLocale, `<UILanguage>ko-KR</UILanguage>`, `UILanguage: "ko-KR", but the build expects "en-US"`, func(a *Answers) {
+			a.Image.Languages = append(a.Image.Languages, "ko-KR")
+		}},
+		"another computer": {server, passSpecialize, componentShell, `<ComputerName>HOST-1</ComputerName>`, "", nil},
+		"no logon":         {server, passOOBE, componentShell, `<AutoLogon><Enabled>false</Enabled></AutoLogon>`, "AutoLogon: not enabled", nil},
+		"computer's name":  {server, passSpecialize, componentShell, `<ComputerName>한글컴퓨터</ComputerName>`, "ComputerName: ", nil},
+		"IANA zone":        {server, passSpecialize, componentShell, `<TimeZone>Asia/Seoul</TimeZone>`, `write "Korea Standard Time"`, nil},
+		"long command":     {server, passSpecialize, componentDeployment, `<RunSynchronous><RunSynchronousCommand wcm:action="add"><Order>1</Order><Path>` + strings.Repeat("x", 257) + `</Path></RunSynchronousCommand></RunSynchronous>`, "a command of 257 characters", nil},
+		"generalize":       {server, passGeneralize, componentPnpSysprep, `<PersistAllDeviceInstalls>false</PersistAllDeviceInstalls>`, "belongs into the file for sysprep", nil},
+		"beside apply":     {server, passWindowsPE, componentSetup, `<UserData><AcceptEula>true</AcceptEula></UserData>`, `install_method = "apply"`, func(a *Answers) { a.InstallMethod = MethodApply }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			a := answers(c.version, UEFI, "en-US")

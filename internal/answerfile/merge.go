@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 )
 
 // merge puts a fragment, a whole <unattend> document, into the answer file, by
@@ -51,8 +52,9 @@ func mergeKids(target *node, kids []*node) {
 }
 
 // isPassword: a password is replaced whole, since its value and the way it is
-// written belong together.
-func isPassword(n *node) bool { return n.child("PlainText") != nil }
+// written belong together. One without PlainText is written plainly, and the
+// generated one is not.
+func isPassword(n *node) bool { return strings.HasSuffix(strings.ToLower(n.name), "password") }
 
 // numbered gives a list item the next Order and a wcm:keyValue that none of its
 // neighbours has.

@@ -10,7 +10,7 @@ import (
 func TestReadFileReadsWhatIsGenerated(t *testing.T) {
 	const password = `Geh&im<4711>"x"`
 	fragment := `<unattend xmlns="urn:schemas-microsoft-com:unattend"><settings pass="oobeSystem"><component name="Microsoft-Windows-Shell-Setup">` +
-		`<AutoLogon><Username> builder </Username><Password><Value>` + hidden(password, "Password") + `</Value><PlainText>false</PlainText></Password></AutoLogon>` +
+		`<AutoLogon><Username> .\builder </Username><Domain>.</Domain><Password><Value>` + hidden(password, "Password") + `</Value><PlainText>false</PlainText></Password></AutoLogon>` +
 		`<UserAccounts><AdministratorPassword><Value>Plain-Text-1</Value><PlainText>true</PlainText></AdministratorPassword></UserAccounts>` +
 		`<TimeZone>Korea Standard Time</TimeZone></component>` +
 		`<component name="Microsoft-Windows-International-Core"><UILanguage>ko-KR</UILanguage></component></settings></unattend>`
