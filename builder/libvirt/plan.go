@@ -192,6 +192,8 @@ func (p *Plan) resolveAnswers(c *Config, password string) error {
 		}
 		if needsAccount(p.Product, languageOf(a)) {
 			a.BuildAccount = &answerfile.LocalAccount{Name: c.Comm.WinRMUser, Password: password, Administrator: true}
+		} else if err := serverAccount(c.Comm.WinRMUser, languageOf(a)); err != nil {
+			return err
 		}
 	}
 	p.Language = languageOf(a)
@@ -228,6 +230,15 @@ func needsAccount(product windows.Product, language string) bool {
 	return err == nil && locale.Administrator == ""
 }
 
+// serverAccount refuses a name that the build would not go by.
+func serverAccount(user, language string) error {
+	locale, err := windows.LookupLocale(language)
+	if err != nil || user == defaultAccount || strings.EqualFold(user, locale.Administrator) {
+		return nil // without a locale, Validate speaks
+	}
+	return fmt.Errorf("winrm_username: %q, but a server is built with its own %s; leave the field out (further accounts go into local_account)", user, locale.Administrator)
+}
+
 func channel(c media.Channel) answerfile.Channel {
 	switch c {
 	case media.ChannelEvaluation, media.ChannelVolume, media.ChannelRetail:
@@ -253,6 +264,9 @@ func (p *Plan) warnings(c *Config) []string {
 	}
 	if c.CPUs < 2 && p.Product.Build >= firstWindows11 {
 		out = append(out, fmt.Sprintf("cpus: %d, but %s wants 2", c.CPUs, p.Product.Name))
+	}
+	if first := p.Zone.FirstBuild(); p.Product.Build < first {
+		out = append(out, fmt.Sprintf("time_zone: %q came to Windows after build %d; Setup stops at it unless the ISO has later updates in it", p.Zone.Windows, p.Product.Build))
 	}
 	if w := p.newSigner(); w != "" {
 		out = append(out, w)

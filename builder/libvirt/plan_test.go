@@ -105,6 +105,24 @@ func TestPlanServer(t *testing.T) {
 	}
 }
 
+// A server's own account may be named, and an image may be older than a zone.
+func TestPlanServersAccountAndZone(t *testing.T) {
+	p, err := planFor(t, map[string]any{"winrm_username": "administrator", "time_zone": "America/Whitehorse"}, facts(server2022), driverISO{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p.Account != "Administrator" || strings.Contains(strings.Join(p.Warnings, "\n"), "time_zone") {
+		t.Errorf("account %q, warnings %q", p.Account, p.Warnings)
+	}
+	p, err = planFor(t, map[string]any{"time_zone": "America/Whitehorse"}, facts(image(2, "ServerStandard", "Server", 17763, "en-US")), driverISO{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(strings.Join(p.Warnings, "\n"), `time_zone: "Yukon Standard Time" came to Windows after build 17763`) {
+		t.Errorf("warnings %q", p.Warnings)
+	}
+}
+
 func TestPlanDriversOfNewSetup(t *testing.T) {
 	p, err := planFor(t, nil, facts(server2025), driverISO{})
 	if err != nil {

@@ -37,10 +37,11 @@ type WindowsConfig struct {
 	// The organization that Windows is registered to, up to 63 characters.
 	// Default `packer`.
 	Organization string `mapstructure:"organization"`
-	// The product key. By default volume editions get the public KMS client key
-	// that Microsoft lists for them, which installs but does not activate;
-	// evaluation editions take none. AVMA keys are refused: they activate under
-	// Hyper-V only.
+	// The product key. By default servers and volume editions get the public KMS
+	// client key that Microsoft lists for them, and retail media of clients the
+	// generic key of the edition, without which their Setup would ask; both
+	// install and do not activate. Evaluation editions take none. AVMA keys are
+	// refused: they activate under Hyper-V only.
 	ProductKey string `mapstructure:"product_key"`
 	// The KMS server that clones activate at, as `host`, `host:port` or
 	// `[IPv6]:port` (1688). By default Windows asks DNS for one.

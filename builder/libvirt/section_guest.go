@@ -42,8 +42,10 @@ func notNegative(field string, d time.Duration) []error {
 // WinRM over HTTPS, pinned to a certificate that is made for this build alone.
 // `winrm_password` is the password of the build's account, random for each
 // build when it is not given, and of no use in the finished template.
-// `winrm_username` names the extra local account of a client edition (default
-// `packer`); servers are built with their own Administrator.
+// `winrm_username` names the extra local account that clients are built with, and
+// servers in a language whose name for the Administrator is not known (default
+// `packer`); other servers are built with their own Administrator, and another
+// name is refused.
 type GuestConfig struct {
 	Comm communicator.Config `mapstructure:",squash"`
 }

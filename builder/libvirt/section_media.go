@@ -25,9 +25,10 @@ type MediaConfig struct {
 	// the list of what it holds. One of `edition`, `image_name` and
 	// `image_index` is required; when several are given, all must hold.
 	Edition string `mapstructure:"edition"`
-	// The image to install, by its name in install.wim, as
-	// `dism /Get-WimInfo` prints it: `Windows Server 2022 SERVERSTANDARD` or
-	// `Windows Server 2022 Standard Evaluation (Desktop Experience)`.
+	// The image to install, by its name: the one that install.wim has
+	// (`Windows Server 2022 SERVERSTANDARD`, `/IMAGE/NAME` of answer files), or
+	// the one that `dism /Get-WimInfo` prints (`Windows Server 2022 Standard
+	// Evaluation (Desktop Experience)`).
 	ImageName string `mapstructure:"image_name"`
 	// The image to install, by its index in install.wim, counted from 1.
 	ImageIndex int `mapstructure:"image_index"`

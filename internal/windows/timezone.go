@@ -47,6 +47,9 @@ func LookupTimeZone(name string) (TimeZone, error) {
 		return UTC(), nil
 	}
 	row, ok := timeZones()[key]
+	if _, err := time.LoadLocation(strings.TrimSpace(name)); !ok && err == nil && key != "" && key != "local" {
+		return TimeZone{}, fmt.Errorf("time zone %q: Windows has none that keeps its time; choose one of the same distance from UTC%s", name, suggestZone(key))
+	}
 	if !ok {
 		return TimeZone{}, fmt.Errorf("time zone %q is neither a Windows nor an IANA name%s", name, suggestZone(key))
 	}

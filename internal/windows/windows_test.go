@@ -88,6 +88,13 @@ func TestKeys(t *testing.T) {
 		{product(20348, "Server Core"), "serverstandard", "VDYBN-27WPP-V4HQT-9VMD4-VMK7H", ""},
 		{product(26100, "Server"), "ServerDatacenter", "D764K-2NDRG-47T6Q-P8T8W-YP6DF", ""},
 		{product(26100, "Server"), "ServerStandardEval", "", ""},
+		{product(26100, "Server"), "ServerTurbine", "XGN3F-F394H-FD2MY-PP6FD-8MCRC", ""}, // Datacenter: Azure Edition
+		{product(20348, "Server"), "ServerTurbine", "NTBV8-9K7Q8-V27C6-M2BTV-KHMXV", ""},
+		{product(20348, "Server"), "ServerDatacenter", "WX4NM-KYWYW-QJJR4-XV3QB-6VM33", ""},
+		{product(17763, "Server"), "ServerSolution", "WVDHN-86M7X-466P6-VHXV7-YY726", ""},
+		{product(22631, "Client"), "ProfessionalN", "MH37W-N47XK-V7XM9-C7227-GCQG9", "2B87N-8KFHP-DKV6R-Y2C8J-PKCKT"},
+		{product(22631, "Client"), "Enterprise", "NPPR9-FWDCX-D2C8J-H872K-2YT43", "XGVPP-NMH47-7TTHJ-W3FW7-8HV2C"},
+		{product(22631, "Client"), "Education", "NW6C2-QMPVW-D7KKK-3GKT6-VCFB2", "YNMGQ-8RYV3-4PGQ3-C8XTP-7CFBY"},
 		{product(19045, "Client"), "Professional", "W269N-WFGWX-YVC9B-4J6C9-T83GX", "VK7JG-NPHTM-C97JM-9MPGT-3V66T"},
 		{product(26100, "Client"), "EnterpriseS", "M7XTQ-FN8P6-TTKYV-9D4CC-J462D", ""},
 		{product(14393, "Client"), "EnterpriseS", "DCPHK-NFMTC-H88MJ-PFHPY-QJ4BJ", ""},
@@ -136,6 +143,23 @@ func TestKeys(t *testing.T) {
 	}
 }
 
+// The keys of Automatic Virtual Machine Activation, as Microsoft's page has them.
+func TestAVMAKeys(t *testing.T) {
+	for _, key := range []string{
+		"YQB4H-NKHHJ-Q6K4R-4VMY6-VCH67", "WWVGQ-PNHV9-B89P4-8GGM9-9HPQ4", "6NMQ9-T38WF-6MFGM-QYGYM-88J4G", // 2025
+		"W3GNR-8DDXR-2TFRP-H8P33-DV9BG", "ydfwn-mj9jr-3dyrk-fxxrw-78vhk", " F7TB6-YKN8Y-FCC6R-KQ484-VMK3J ", // 2022
+		"H3RNG-8C32Q-Q8FRX-6TDXV-WMBMW", "TNK62-RXVTB-4P47B-2D623-4GF74", "2CTP7-NHT64-BP62M-FV6GG-HFV28", // 2019
+		"TMJ3Y-NTRTM-FJYXT-T22BY-CWG3J", "C3RCX-M6NRP-6CXC9-TW2F2-4RHYD", "B4YNW-62DX9-W8V6M-82649-MHBKQ", // 2016
+	} {
+		if !IsAVMAKey(key) || !IsKeyForm(strings.TrimSpace(key)) {
+			t.Errorf("%s is no AVMA key", key)
+		}
+	}
+	if len(avmaKeys) != 12 || IsAVMAKey("WX4NM-KYWYW-QJJR4-XV3QB-6VM33") {
+		t.Error("something else is an AVMA key")
+	}
+}
+
 func TestTimeZones(t *testing.T) {
 	winter, summer := time.Date(2026, 1, 15, 12, 0, 0, 0, time.UTC), time.Date(2026, 7, 15, 12, 0, 0, 0, time.UTC)
 	tests := []struct {
@@ -171,6 +195,33 @@ func TestTimeZones(t *testing.T) {
 	for _, wrong := range []string{"", "KST+9", "Middle Earth"} {
 		if _, err := LookupTimeZone(wrong); err == nil {
 			t.Errorf("%q passes for a time zone", wrong)
+		}
+	}
+}
+
+// A name of the tz database that no zone of Windows keeps the time of.
+func TestZoneThatWindowsHasNot(t *testing.T) {
+	for _, name := range []string{"Antarctica/Troll", "Factory"} {
+		if _, err := LookupTimeZone(name); err == nil || !strings.Contains(err.Error(), "Windows has none that keeps its time") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	for _, name := range []string{"", "Local", "../etc/passwd"} {
+		if _, err := LookupTimeZone(name); err == nil || !strings.Contains(err.Error(), "neither a Windows nor an IANA name") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestYoungZones(t *testing.T) {
+	for name := range zoneBuilds {
+		if zone, err := LookupTimeZone(name); err != nil || zone.Windows != name {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	for name, want := range map[string]int{"America/Whitehorse": 19043, "Qyzylorda Standard Time": 18362, "Asia/Seoul": 0, "UTC": 0} {
+		if zone, err := LookupTimeZone(name); err != nil || zone.FirstBuild() != want {
+			t.Errorf("%s: %d, %v; want %d", name, zone.FirstBuild(), err, want)
 		}
 	}
 }
@@ -220,6 +271,36 @@ func TestLocales(t *testing.T) {
 		}
 		if _, err := LookupTimeZone(locale.TimeZone); err != nil {
 			t.Errorf("%s: %v", row.tag, err)
+		}
+	}
+}
+
+// The keyboards of Microsoft's "Default input profiles", and the names of RID 500
+// (vmware/packer-examples-for-vsphere#332), of languages that no golden file has.
+func TestKeyboardsAndAdministrators(t *testing.T) {
+	for tag, want := range map[string]struct{ setup, input, administrator string }{
+		"de-DE": {"0407:00000407", "", "Administrator"},
+		"sv-SE": {"041d:0000041d", "", "Administratör"},
+		"fi-FI": {"040b:0000040b", "", "Järjestelmänvalvoja"},
+		"fr-FR": {"040c:0000040c", "", "Administrateur"},
+		"es-ES": {"0c0a:0000040a", "", "Administrador"},
+		"pt-BR": {"0416:00000416", "", "Administrador"},
+		"pt-PT": {"0816:00000816", "", "Administrador"},
+		"hu-HU": {"040e:0000040e", "", "Rendszergazda"},
+		"ru-RU": {"0419:00000419", "", "Администратор"},
+		"it-IT": {"0410:00000410", "", "Administrator"},
+		"nl-NL": {"0413:00020409", "", "Administrator"},
+		"pl-PL": {"0415:00000415", "", "Administrator"},
+		"fr-CA": {"0c0c:00001009", "", ""},
+		"zh-CN": {"0804:00000804", "0804:{81d4e9c9-1d3b-41bc-9e6c-4b40bf79e35e}{fa550b04-5ad7-411f-a5ac-ca038ec515d7}", "Administrator"},
+		"zh-TW": {"0404:00000404", "0404:{b115690a-ea02-48d5-a231-e3578d2fdf80}{b2f9c502-1742-11d4-9790-0080c882687e}", "Administrator"},
+	} {
+		if want.input == "" {
+			want.input = want.setup
+		}
+		got, err := LookupLocale(tag)
+		if err != nil || got.SetupInput != want.setup || !strings.EqualFold(got.Input, want.input) || got.Administrator != want.administrator {
+			t.Errorf("%s: %+v, %v; want %+v", tag, got, err, want)
 		}
 	}
 }

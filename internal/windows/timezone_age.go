@@ -1,0 +1,21 @@
+package windows
+
+// zoneBuilds are the time zones that came with updates after 2016, and the first
+// released builds of Windows that have them from the start; media of an older
+// build have them where Microsoft has put that year's updates in (Microsoft,
+// "Daylight Saving Time & Time Zone Blog": each was announced there).
+var zoneBuilds = map[string]int{
+	"Saratov Standard Time":     15063, // 2017
+	"Magallanes Standard Time":  16299, // 2017
+	"Sudan Standard Time":       17134, // 2017
+	"Sao Tome Standard Time":    17763, // 2018
+	"Qyzylorda Standard Time":   18362, // 2019
+	"Volgograd Standard Time":   18362, // 2018
+	"South Sudan Standard Time": 19043, // 2021
+	"Yukon Standard Time":       19043, // 2021
+}
+
+// FirstBuild is the first released build of Windows that has the zone from the
+// start, 0 for one that all supported versions have. Setup stops in the pass
+// specialize at a zone that its Windows has not.
+func (z TimeZone) FirstBuild() int { return zoneBuilds[z.Windows] }
