@@ -180,6 +180,7 @@ func TestKilledBuildIsTakenBackByTheNext(t *testing.T) {
 	if _, err := b.build(t.Context()); err == nil {
 		t.Fatal("no error")
 	}
+	b.unlocks()
 	if left := b.leftovers(); len(left) < 5 {
 		t.Fatalf("-on-error=abort left only %v", left)
 	}

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -613,6 +614,24 @@ func (b *bench) swapISO() {
 	}
 	if after, err := os.Stat(b.iso); err != nil || after.Size() != before.Size() {
 		b.t.Errorf("the other disc has %d bytes, not %d (%v)", after.Size(), before.Size(), err)
+	}
+}
+
+// unlocks waits until a build's claim of its output has gone with its files. The
+// end of a process closes them; in a test only the garbage collector does.
+func (b *bench) unlocks() {
+	for end := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) {
+		runtime.GC()
+		release, err := claimOutput(b.journal, b.out)
+		if err == nil {
+			if err := release(); err != nil {
+				b.t.Error(err)
+			}
+			return
+		}
+		if time.Now().After(end) {
+			b.t.Fatalf("the killed build holds its output: %v", err)
+		}
 	}
 }
 
