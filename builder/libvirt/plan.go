@@ -129,6 +129,8 @@ func newPlan(c *Config, id identity, in files, facts *media.Facts, drivers drive
 
 func checkFirmware(p *Plan, iso string) error {
 	switch {
+	case p.Firmware == libvirtapi.UEFI && p.Facts.Boot.Unmarked:
+		return fmt.Errorf(`firmware: "uefi", but no boot image of %s is marked for UEFI (platform 0xEF), only for BIOS; %s`, iso, media.MarkForUEFI)
 	case p.Firmware == libvirtapi.UEFI && !p.Facts.UEFI:
 		return fmt.Errorf(`firmware: "uefi", but %s has no UEFI boot image; use firmware = "bios" or another ISO`, iso)
 	case p.Firmware == libvirtapi.BIOS && !p.Facts.BIOS:

@@ -173,6 +173,8 @@ func TestPlanRefuses(t *testing.T) {
 	old := image(1, "ServerStandard", "Server", 9600, "en-US")
 	noUEFI, noBIOS := facts(server2022), facts(server2022)
 	noUEFI.UEFI, noBIOS.BIOS = false, false
+	unmarked := facts(server2022)
+	unmarked.UEFI, unmarked.Boot.Unmarked = false, true
 	for name, c := range map[string]struct {
 		fields  map[string]any
 		facts   *media.Facts
@@ -182,6 +184,7 @@ func TestPlanRefuses(t *testing.T) {
 		"edition":            {map[string]any{"edition": "Datacenter"}, facts(server2022), nil, []string{"edition: \"Datacenter\"", "image_index 2"}},
 		"architecture":       {nil, facts(arm), nil, []string{"iso_url: /srv/w.iso installs arm64"}},
 		"too old":            {nil, facts(old), nil, []string{"iso_url: /srv/w.iso", "9600"}},
+		"unmarked UEFI":      {nil, unmarked, nil, []string{`firmware: "uefi", but no boot image of /srv/w.iso is marked for UEFI (platform 0xEF)`, "genisoimage marks one"}},
 		"no UEFI":            {nil, noUEFI, nil, []string{`firmware: "uefi"`}},
 		"no BIOS":            {map[string]any{"firmware": "bios"}, noBIOS, nil, []string{`firmware: "bios"`}},
 		"small disk":         {map[string]any{"disk_size": "8G"}, facts(server2022), nil, []string{"disk_size: 8.0 GiB is too small", "at least 15G"}},

@@ -20,6 +20,9 @@ import (
 // bootDir holds the images that oscdimg puts into the boot catalogue.
 const bootDir = "efi/microsoft/boot"
 
+// MarkForUEFI says what to try with a disc of BootFacts.Unmarked.
+const MarkForUEFI = "genisoimage marks one that it is given by -e efi/microsoft/boot/efisys.bin instead of -eltorito-boot: make the ISO anew so, or give Microsoft's"
+
 // maxBootImage bounds a boot image; Microsoft's have 1,474,560 bytes.
 const maxBootImage = 512 << 20
 
@@ -51,6 +54,8 @@ func (v variant) noPrompt() bool {
 func (i *Image) findBoot(catalog *eltorito.Catalog) (*efiBoot, error) {
 	entries := catalog.Bootable(eltorito.EFI)
 	switch {
+	case catalog.UnmarkedEFI():
+		return nil, refused("none of its boot catalogue's %d entries is marked for UEFI (platform 0xEF); %s", len(catalog.Entries), MarkForUEFI)
 	case len(entries) == 0:
 		return nil, refused("its boot catalogue has no EFI entry")
 	case len(entries) > 1:

@@ -314,6 +314,66 @@ func TestNoCatalogue(t *testing.T) {
 	}
 }
 
+// withCatalog gives a disc of the spec whose boot catalogue change has worked on.
+func withCatalog(t *testing.T, spec media.DiscSpec, change func([]eltorito.Entry) []eltorito.Entry) string {
+	t.Helper()
+	path := mediatest.Build(t, spec)
+	disc, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	catalog, err := eltorito.Read(bytes.NewReader(disc), int64(len(disc)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := eltorito.Encode("Microsoft Corporation", change(catalog.Entries))
+	if err != nil {
+		t.Fatal(err)
+	}
+	copy(disc[int(catalog.Sector)*2048:], b)
+	if err := os.WriteFile(path, disc, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// TestCataloguesOfOtherKinds: what boots must be known to the byte, so that
+// whatever else a catalogue may say is refused by its name.
+func TestCataloguesOfOtherKinds(t *testing.T) {
+	spec := mediatest.Spec(mediatest.Server2022Eval())
+	for name, c := range map[string]struct {
+		change         func(entries []eltorito.Entry) []eltorito.Entry
+		want           string
+		uefi, unmarked bool
+	}{
+		"two for EFI":  {func(e []eltorito.Entry) []eltorito.Entry { return append(e, e[1]) }, "has 2 EFI entries", true, false},
+		"emulation":    {func(e []eltorito.Entry) []eltorito.Entry { e[1].Media = 4; return e }, "asks for emulation 4", true, false},
+		"switched off": {func(e []eltorito.Entry) []eltorito.Entry { e[1].Bootable = false; return e }, "has no EFI entry", false, false},
+		"unmarked": {func(e []eltorito.Entry) []eltorito.Entry { e[1].Platform = eltorito.BIOS; return e },
+			"none of its boot catalogue's 2 entries is marked for UEFI (platform 0xEF); genisoimage marks one", false, true},
+	} {
+		path := withCatalog(t, spec, c.change)
+		_, err := noPrompt(t, path)
+		var refusal *media.RefusedError
+		if !errors.As(err, &refusal) || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v; want a refusal with %q", name, err, c.want)
+		}
+		facts, err := open(t, path).Inspect()
+		if err != nil || facts.UEFI != c.uefi || !facts.BIOS || facts.Boot.Unmarked != c.unmarked {
+			t.Errorf("%s: %+v, %v", name, facts, err)
+		}
+	}
+}
+
+// TestInspectWithoutCatalogue: what a disc that does not boot holds is read.
+func TestInspectWithoutCatalogue(t *testing.T) {
+	spec := mediatest.Spec(mediatest.Server2022Eval())
+	spec.BIOS, spec.UEFI = nil, nil
+	if f := inspect(t, spec); f.BIOS || f.UEFI || f.Boot.Unmarked || len(f.Images) != 4 {
+		t.Errorf("%+v", f)
+	}
+}
+
 func TestIdentityNoticesAChange(t *testing.T) {
 	path := mediatest.Build(t, mediatest.Spec(mediatest.Server2022Eval()))
 	identity, err := media.Identify(path)

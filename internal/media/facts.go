@@ -28,6 +28,9 @@ type Facts struct {
 
 // BootFacts is what is known of the boot image that UEFI firmware starts.
 type BootFacts struct {
+	// Unmarked is true when no image is for UEFI, and more than one for BIOS: one
+	// of them is likely the one for UEFI, without its mark (eltorito.UnmarkedEFI).
+	Unmarked bool
 	// Prompt is true when it is one of the images that wait for a key.
 	Prompt bool
 	// File is the file of the disc with the same bytes, e.g.

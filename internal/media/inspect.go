@@ -128,6 +128,7 @@ func (i *Image) inspectBoot(f *Facts) error {
 	f.BIOS = len(catalog.Bootable(eltorito.BIOS)) > 0
 	f.UEFI = len(catalog.Bootable(eltorito.EFI)) > 0
 	if !f.UEFI {
+		f.Boot.Unmarked = catalog.UnmarkedEFI()
 		return nil
 	}
 	boot, err := i.findBoot(catalog)

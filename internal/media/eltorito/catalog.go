@@ -147,6 +147,14 @@ func (c *Catalog) Bootable(p Platform) []Entry {
 	return out
 }
 
+// UnmarkedEFI tells whether an image for UEFI may stand here under another
+// platform: there is none for EFI, and more than one for BIOS. So genisoimage's
+// -eltorito-boot writes a second image, which takes -e to be marked; EDK2 starts
+// it all the same, as it does not look at the platform (PartitionDxe, ElTorito.c).
+func (c *Catalog) UnmarkedEFI() bool {
+	return len(c.Bootable(EFI)) == 0 && len(c.Bootable(BIOS)) > 1
+}
+
 // Record gives the boot record volume descriptor that points at a catalogue.
 func Record(catalogSector uint32) []byte {
 	b := make([]byte, sectorSize)

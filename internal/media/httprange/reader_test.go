@@ -62,6 +62,14 @@ func TestReader(t *testing.T) {
 	}
 }
 
+// capitals answers with the unit as some servers write it.
+type capitals struct{ http.ResponseWriter }
+
+func (c capitals) WriteHeader(code int) {
+	c.Header().Set("Content-Range", strings.Replace(c.Header().Get("Content-Range"), "bytes", "Bytes", 1))
+	c.ResponseWriter.WriteHeader(code)
+}
+
 func TestReaderRefuses(t *testing.T) {
 	content := blob(100_000)
 	plain := func(w http.ResponseWriter, r *http.Request) {
@@ -80,6 +88,15 @@ func TestReaderRefuses(t *testing.T) {
 		}, "Content-Range"},
 		"endless": {func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Content-Range", "bytes 0-9223372036854775806/9223372036854775807")
+			w.WriteHeader(http.StatusPartialContent)
+		}, "Content-Range"},
+		"size within the range": {func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Range", "bytes 0-9/9") // the last byte is size-1
+			w.WriteHeader(http.StatusPartialContent)
+			_, _ = w.Write(content[:10])
+		}, `Content-Range "bytes 0-9/9"`},
+		"another unit": {func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Range", "lines 0-9/100")
 			w.WriteHeader(http.StatusPartialContent)
 		}, "Content-Range"},
 		"failing": {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) }, "502"},
@@ -105,6 +122,36 @@ func TestReaderRefuses(t *testing.T) {
 		}
 		b := make([]byte, 10)
 		if _, err := r.ReadAt(b, 50_000); err != nil || !bytes.Equal(b, content[50_000:50_010]) {
+			t.Error(err)
+		}
+	})
+	t.Run("too many requests", func(t *testing.T) {
+		n := 0
+		if _, err := httprange.Open(context.Background(), nil, serve(t, func(w http.ResponseWriter, r *http.Request) {
+			if n++; n == 1 {
+				w.WriteHeader(http.StatusTooManyRequests)
+				return
+			}
+			plain(w, r)
+		})); err != nil || n != 2 {
+			t.Errorf("%d requests, %v", n, err)
+		}
+	})
+	t.Run("a unit in capitals", func(t *testing.T) {
+		r, err := httprange.Open(context.Background(), nil, serve(t, func(w http.ResponseWriter, r *http.Request) {
+			plain(capitals{w}, r)
+		}))
+		if err != nil || r.Size() != int64(len(content)) {
+			t.Error(err)
+		}
+	})
+	t.Run("nothing is compressed on the way", func(t *testing.T) {
+		if _, err := httprange.Open(context.Background(), nil, serve(t, func(w http.ResponseWriter, r *http.Request) {
+			if got := r.Header.Get("Accept-Encoding"); got != "identity" { // ranges would be of the compressed file
+				t.Errorf("Accept-Encoding: %q", got)
+			}
+			plain(w, r)
+		})); err != nil {
 			t.Error(err)
 		}
 	})

@@ -131,10 +131,12 @@ func remedy(code int) string {
 	return ""
 }
 
-// contentRange parses "bytes first-last/size".
+// contentRange parses "bytes first-last/size". The unit is the same in any case
+// (RFC 9110, 14.1).
 func contentRange(s string, first int64) (size, length int64, err error) {
 	fail := fmt.Errorf("the server answers with Content-Range %q", s)
-	rest, ok := strings.CutPrefix(s, "bytes ")
+	unit, rest, ok := strings.Cut(s, " ")
+	ok = ok && strings.EqualFold(unit, "bytes")
 	span, total, ok2 := strings.Cut(rest, "/")
 	from, to, ok3 := strings.Cut(span, "-")
 	if !ok || !ok2 || !ok3 {
