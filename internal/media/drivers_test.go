@@ -122,18 +122,36 @@ func TestDriversRefuse(t *testing.T) {
 			}
 		}
 	}
+	insert := func(section, line string) func(string) {
+		return func(dir string) {
+			path := filepath.Join(dir, "viostor/2k22/amd64/viostor.inf")
+			b, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			changed := strings.Replace(string(b), section+"\r\n", section+"\r\n"+line+"\r\n", 1)
+			if err := os.WriteFile(path, []byte(changed), 0o644); err != nil || changed == string(b) {
+				t.Fatal(err)
+			}
+		}
+	}
 	for name, c := range map[string]struct {
 		edit func(string)
 		arch string
 		dirs []string
 		want []string
 	}{
-		"no driver":       {remove("viostor"), "amd64", []string{"2k22"}, []string{"no folder viostor", "NetKVM", "vioscsi"}},
-		"no product":      {nil, "amd64", []string{"2k25", "2k99"}, []string{"viostor/{2k25,2k99}/amd64", "2k22"}},
-		"no architecture": {nil, "arm64", []string{"2k22"}, []string{"arm64"}},
-		"no binary":       {remove("viostor/2k22/amd64/viostor.sys"), "amd64", []string{"2k22"}, []string{"viostor.inf names viostor.sys", "lacks"}},
-		"no catalogue":    {remove("viostor/2k22/amd64/viostor.cat"), "amd64", []string{"2k22"}, []string{"viostor.cat"}},
-		"no INF":          {remove("viostor/2k22/amd64/viostor.inf"), "amd64", []string{"2k22"}, []string{"holds no INF"}},
+		"no driver":             {remove("viostor"), "amd64", []string{"2k22"}, []string{"no folder viostor", "NetKVM", "vioscsi"}},
+		"no product":            {nil, "amd64", []string{"2k25", "2k99"}, []string{"viostor/{2k25,2k99}/amd64", "2k22"}},
+		"no architecture":       {nil, "arm64", []string{"2k22"}, []string{"arm64"}},
+		"no binary":             {remove("viostor/2k22/amd64/viostor.sys"), "amd64", []string{"2k22"}, []string{"viostor.inf names viostor.sys", "lacks"}},
+		"no catalogue":          {remove("viostor/2k22/amd64/viostor.cat"), "amd64", []string{"2k22"}, []string{"viostor.cat"}},
+		"no catalogue of amd64": {insert("[Version]", "CatalogFile.NTamd64 = other.cat"), "amd64", []string{"2k22"}, []string{"viostor.inf names other.cat", "lacks"}},
+		"no catalogue of NT":    {insert("[Version]", "CatalogFile.nt=other.cat"), "amd64", []string{"2k22"}, []string{"viostor.inf names other.cat"}},
+		"no file of amd64":      {insert("[SourceDisksNames]", "[SourceDisksFiles.AMD64]\r\nviostor64.dll = 1"), "amd64", []string{"2k22"}, []string{"viostor.inf names viostor64.dll"}},
+		// only what lies in the driver's folder itself is copied
+		"a file in a subfolder": {insert("[SourceDisksFiles]", "helper.dll = 1, bin"), "amd64", []string{"2k22"}, []string{`viostor.inf names bin\helper.dll`}},
+		"no INF":                {remove("viostor/2k22/amd64/viostor.inf"), "amd64", []string{"2k22"}, []string{"holds no INF"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			iso, _ := driversISO(t, "virtio-win-0.1.285", c.edit)

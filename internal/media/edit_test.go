@@ -349,8 +349,10 @@ func TestCataloguesOfOtherKinds(t *testing.T) {
 		"two for EFI":  {func(e []eltorito.Entry) []eltorito.Entry { return append(e, e[1]) }, "has 2 EFI entries", true, false},
 		"emulation":    {func(e []eltorito.Entry) []eltorito.Entry { e[1].Media = 4; return e }, "asks for emulation 4", true, false},
 		"switched off": {func(e []eltorito.Entry) []eltorito.Entry { e[1].Bootable = false; return e }, "has no EFI entry", false, false},
-		"unmarked": {func(e []eltorito.Entry) []eltorito.Entry { e[1].Platform = eltorito.BIOS; return e },
-			"none of its boot catalogue's 2 entries is marked for UEFI (platform 0xEF); genisoimage marks one", false, true},
+		"unmarked": {
+			func(e []eltorito.Entry) []eltorito.Entry { e[1].Platform = eltorito.BIOS; return e },
+			"none of its boot catalogue's 2 entries is marked for UEFI (platform 0xEF); genisoimage marks one", false, true,
+		},
 	} {
 		path := withCatalog(t, spec, c.change)
 		_, err := noPrompt(t, path)
@@ -391,14 +393,27 @@ func TestIdentityNoticesAChange(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	if _, err := f.WriteAt([]byte("changed"), 1000); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Chtimes(path, identity.Modified, identity.Modified); err != nil {
-		t.Fatal(err)
-	}
-	if err := identity.Check(); err == nil || !strings.Contains(err.Error(), "content") {
-		t.Errorf("changed content with the old time: %v", err)
+	for _, at := range []int64{1000, identity.Size - 60<<10, identity.Size - 2} {
+		was := make([]byte, 2)
+		if _, err := f.ReadAt(was, at); err != nil {
+			t.Fatal(err)
+		}
+		write := func(b []byte) {
+			if _, err := f.WriteAt(b, at); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.Chtimes(path, identity.Modified, identity.Modified); err != nil {
+				t.Fatal(err)
+			}
+		}
+		write([]byte{^was[0], ^was[1]})
+		if err := identity.Check(); err == nil || !strings.Contains(err.Error(), "content") {
+			t.Errorf("changed content at %d of %d with the old time: %v", at, identity.Size, err)
+		}
+		write(was)
+		if err := identity.Check(); err != nil {
+			t.Errorf("the same content again: %v", err)
+		}
 	}
 	if err := f.Truncate(identity.Size - 2048); err != nil {
 		t.Fatal(err)

@@ -87,6 +87,7 @@ func TestChannel(t *testing.T) {
 		"no ei.cfg":                {"", retail, media.ChannelUnknown},
 		"volume":                   {"[EditionID]\r\n\r\n[Channel]\r\nVolume\r\n\r\n[VL]\r\n1\r\n", retail, media.ChannelVolume},
 		"retail":                   {"[Channel]\r\nRetail\r\n[VL]\r\n0\r\n", retail, media.ChannelRetail},
+		"retail with volume's key": {"[Channel]\r\nRetail\r\n[VL]\r\n1\r\n", retail, media.ChannelVolume},
 		"oem":                      {"[Channel]\nOEM\n", retail, media.ChannelOEM},
 		"vl alone":                 {"[EditionID]\n[Channel]\n[VL]\n1\n", retail, media.ChannelVolume},
 		"UTF-16":                   {"\xff\xfe[\x00C\x00h\x00a\x00n\x00n\x00e\x00l\x00]\x00\n\x00O\x00E\x00M\x00", retail, media.ChannelOEM},

@@ -60,11 +60,13 @@ func (v *Volume) freeEnd(sector int64) (int64, error) {
 	for ; (sector-256)*SectorSize < v.size; sector++ {
 		b, err := v.sector(uint32(sector - 256))
 		var truncated *TruncatedError
-		if err != nil && !errors.As(err, &truncated) {
+		switch {
+		case errors.As(err, &truncated): // half a sector is no anchor
+			return sector, nil
+		case err != nil:
 			return 0, err
-		}
-		if err != nil || tagID(b) != tagAnchor {
-			break
+		case tagID(b) != tagAnchor:
+			return sector, nil
 		}
 	}
 	return sector, nil
