@@ -86,6 +86,11 @@ func TestPrepareNamesTheField(t *testing.T) {
 		{"payload", []string{"a/x.msi", "b/X.msi"}, "payload: "},
 		{"payload", []string{"what?.msi*"}, "payload: "},
 		{"payload", []string{""}, "payload: "},
+		{"payload", []string{"a/CON.txt"}, `payload: "CON.txt" has a name that is a device to Windows; rename it`},
+		{"payload", []string{"a/readme."}, `payload: "readme." has a name that ends in a dot or a space`},
+		{"payload", []string{"file://files/y.msi"}, "payload: file://files/y.msi names the host files: write file:///files/y.msi"},
+		{"drivers_iso_url", "file://media/virtio-win.iso", "drivers_iso_url: file://media/virtio-win.iso names the host media"},
+		{"iso_url", "file://media/x.iso", "iso_url: file://media/x.iso names the host media"},
 		{"firmware", "efi", `firmware: "efi" is not one of uefi, bios`},
 		{"disk_size", "big", `disk_size: "big"`},
 		{"disk_size", "40", "disk_size: \"40\" is under 1 GiB; a bare number is mebibytes"},
@@ -322,8 +327,9 @@ func TestSources(t *testing.T) {
 		remote bool
 		name   string
 	}{
-		"x/y.msi":           {false, "y.msi"},
-		"file:///srv/y.msi": {false, "y.msi"},
+		"x/y.msi":                    {false, "y.msi"},
+		"file:///srv/y.msi":          {false, "y.msi"},
+		"FILE://localhost/srv/y.msi": {false, "y.msi"},
 		"https://example.com/a/y.msi?checksum=md5:": {true, "y.msi"},
 		"y.msi?checksum=sha256:00":                  {false, "y.msi"},
 		`C:/files/y.msi`:                            {false, "y.msi"},

@@ -12,6 +12,8 @@ import (
 
 	"github.com/hashicorp/packer-plugin-sdk/multistep/commonsteps"
 	"github.com/hashicorp/packer-plugin-sdk/template/interpolate"
+
+	"github.com/wintemplate/packer-plugin-wintemplate/internal/media"
 )
 
 // MediaConfig says what is installed, and from which disc.
@@ -52,6 +54,9 @@ func (c *MediaConfig) Prepare(ctx *interpolate.Context) (warnings []string, errs
 		errs = append(errs, errors.New(`iso_checksum: missing; give "sha256:…", or "none" for a file that you trust`))
 	}
 	for _, source := range append([]string{c.RawSingleISOUrl}, c.ISOUrls...) {
+		if _, _, err := media.FileURL(source); err != nil {
+			errs = append(errs, fmt.Errorf("iso_url: %w", err))
+		}
 		if err := checkSourceChecksum("iso_checksum", c.ISOChecksum, source); err != nil {
 			errs = append(errs, fmt.Errorf("iso_url: %w", err))
 		}
@@ -104,6 +109,9 @@ type DriversConfig struct {
 func (c *DriversConfig) Prepare() (warnings []string, errs []error) {
 	if c.DriversISOURL == "" {
 		errs = append(errs, errors.New("drivers_iso_url: missing; give the path or URL of the virtio-win ISO, without which Setup sees no virtio disk"))
+	}
+	if _, _, err := media.FileURL(c.DriversISOURL); err != nil {
+		errs = append(errs, fmt.Errorf("drivers_iso_url: %w", err))
 	}
 	_, inURL := sourceChecksum(c.DriversISOURL)
 	if c.DriversISOChecksum == "" && !inURL && isRemote(c.DriversISOURL) {
@@ -181,7 +189,10 @@ type PayloadConfig struct {
 	// answer disc under `wintemplate/payload/`, so that nothing large goes
 	// through WinRM. `CloudbaseInitSetup_x64.msi` belongs here; the
 	// `wintemplate-guest` provisioner finds it by its name and verifies its
-	// hash. A URL may end in `?checksum=sha256:…`.
+	// hash. A URL may end in `?checksum=sha256:…`. A file's name has at most 64
+	// letters, digits, spaces and `._()+@,=-`, is none that Windows takes for a
+	// device (`CON.txt`) and does not end in a dot or a space; no two differ in
+	// case only.
 	Payload []string `mapstructure:"payload"`
 }
 
@@ -200,6 +211,13 @@ func (c *PayloadConfig) Prepare() []error {
 		if source == "" || !fileName.MatchString(name) {
 			errs = append(errs, fmt.Errorf("payload: %q has no file name that can stand on the answer disc (found %q); up to 64 letters, digits, spaces and ._()+@,=- are allowed", source, name))
 			continue
+		}
+		if why := media.NotForWindows(name); why != "" {
+			errs = append(errs, fmt.Errorf("payload: %q %s; rename it", name, why))
+			continue
+		}
+		if _, _, err := media.FileURL(source); err != nil {
+			errs = append(errs, fmt.Errorf("payload: %w", err))
 		}
 		if sum, given := sourceChecksum(source); given {
 			if err := checkChecksum(sum); err != nil {
@@ -240,8 +258,8 @@ func isRemote(source string) bool {
 // localPath is the file behind a source that is not remote, without go-getter's
 // query.
 func localPath(source string) string {
-	if u, err := url.Parse(source); err == nil && strings.EqualFold(u.Scheme, "file") {
-		return filepath.FromSlash(u.Path)
+	if at, isFile, err := media.FileURL(source); isFile && err == nil {
+		return filepath.FromSlash(at)
 	}
 	p, _, _ := strings.Cut(source, "?checksum=")
 	return p

@@ -12,6 +12,8 @@ import (
 	"strings"
 
 	"github.com/hashicorp/packer-plugin-sdk/common"
+
+	"github.com/wintemplate/packer-plugin-wintemplate/internal/media"
 )
 
 // Config is the data source's block.
@@ -97,6 +99,8 @@ func (c *Config) prepare() error {
 			errs = append(errs, errors.New("url: not a valid address"))
 		} else if scheme != "http" && scheme != "https" && scheme != "file" {
 			errs = append(errs, fmt.Errorf("url: scheme %q; use http, https, file or a path", scheme))
+		} else if _, _, err := media.FileURL(c.URL); err != nil {
+			errs = append(errs, fmt.Errorf("url: %w", err))
 		}
 	}
 	if c.ImageIndex < 0 {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"net/url"
 	"strings"
 	"time"
 
@@ -76,11 +75,13 @@ func open(ctx context.Context, address string) (*media.Image, io.Closer, error) 
 		image, err := media.OpenURL(ctx, nil, address)
 		return image, io.NopCloser(nil), err
 	}
-	path := address
-	if u, err := url.Parse(address); err == nil && u.Scheme == "file" {
-		path = u.Path
+	if path, isFile, err := media.FileURL(address); isFile || err != nil {
+		if err != nil {
+			return nil, nil, err
+		}
+		return media.OpenFile(path)
 	}
-	return media.OpenFile(path)
+	return media.OpenFile(address)
 }
 
 // output turns what the ISO says into HCL's values.

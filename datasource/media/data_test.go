@@ -72,6 +72,7 @@ func TestRefuses(t *testing.T) {
 		want   string
 	}{
 		"nothing":      {map[string]any{}, "url: not given"},
+		"host":         {map[string]any{"url": "file://media/y.iso"}, "url: file://media/y.iso names the host media: write file:///media/y.iso"},
 		"scheme":       {map[string]any{"url": "ftp://x/y.iso"}, `scheme "ftp"`},
 		"index":        {map[string]any{"url": "x.iso", "image_index": -1}, "image_index"},
 		"absent":       {map[string]any{"url": "/nonexistent.iso"}, "nonexistent.iso"},

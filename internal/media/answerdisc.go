@@ -93,7 +93,7 @@ func checkDiscFiles(files []DiscFile) error {
 			if strings.ContainsAny(element, `*:;?\`) || strings.ContainsFunc(element, func(r rune) bool { return r < 0x20 || r > 0xffff }) {
 				problem = "has a name with a character that Joliet doesn't hold"
 			}
-			if why := notForWindows(element); why != "" && problem == "" {
+			if why := NotForWindows(element); why != "" && problem == "" {
 				problem = why
 			}
 		}

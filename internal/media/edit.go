@@ -87,7 +87,7 @@ func (e *Edit) AddFile(path string, s Source) error {
 		return fmt.Errorf("%s: no content is given for it; use Remove to remove a file", path)
 	}
 	for element := range strings.SplitSeq(path, "/") {
-		if why := notForWindows(element); why != "" {
+		if why := NotForWindows(element); why != "" {
 			return fmt.Errorf("%q %s", path, why)
 		}
 	}

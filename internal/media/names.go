@@ -9,9 +9,9 @@ import (
 // extension (learn.microsoft.com/windows/win32/fileio/naming-a-file).
 var deviceName = regexp.MustCompile(`(?i)^(CON|PRN|AUX|NUL|CONIN\$|CONOUT\$|COM[0-9¹²³]|LPT[0-9¹²³]) *(\.|$)`)
 
-// notForWindows says why Windows can't open a file or folder of that name, or
+// NotForWindows says why Windows can't open a file or folder of that name, or
 // nothing.
-func notForWindows(element string) string {
+func NotForWindows(element string) string {
 	switch {
 	case strings.ContainsAny(element, `<>:"|?*\`) || strings.ContainsFunc(element, func(r rune) bool { return r < 0x20 }):
 		return "has a name with a character that Windows doesn't allow"
