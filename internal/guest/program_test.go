@@ -33,3 +33,46 @@ try { Invoke-Program `+stays+` -TimeoutSeconds 1 } catch { "code=$($_.Exception.
 		}
 	}
 }
+
+// TestResultAfterAnOpenLine: what a program writes to standard output ends
+// where the result begins, and not always with its line.
+func TestResultAfterAnOpenLine(t *testing.T) {
+	t.Parallel()
+	request := EncodeRequest(Request{Operation: "x", Parameters: []byte("{}"), Script: script("prelude") + "[Console]::Out.Write('DISKPART> ')\nComplete-Operation"})
+	var out, errs bytes.Buffer
+	if _, err := scripttest.New(t).Run(t.Context(), Launcher(), bytes.NewReader(request), &out, &errs); err != nil {
+		t.Fatal(err)
+	}
+	if e, err := DecodeResult(out.Bytes()); err != nil || !e.OK {
+		t.Errorf("%+v, %v: %q\n%s", e, err, out.String(), errs.String())
+	}
+}
+
+// TestRemoveTree: a folder that is not empty yet is removed once it is, and one
+// that stays is told.
+func TestRemoveTree(t *testing.T) {
+	t.Parallel()
+	m := scripttest.New(t).Set(`
+$global:Held = 3
+New-Stub Remove-Item {
+    if ($global:Held-- -gt 0) { throw (New-Object -TypeName System.IO.IOException -ArgumentList 'The directory is not empty.') }
+    Add-Record $env:WT_BEACONS "removed $LiteralPath"
+}
+Set-File 'C:\x\y'`)
+	var out, errs bytes.Buffer
+	if _, err := m.Script(t.Context(), script("prelude")+`
+Remove-Tree -Path 'C:\x'
+Remove-Tree -Path 'C:\nowhere'
+$global:Held = 100
+try { Remove-Tree -Path 'C:\x' } catch { "$_" }
+"left=$global:Held"
+`, strings.NewReader(""), &out, &errs); err != nil {
+		t.Fatal(err)
+	}
+	if b := m.Beacons(t); len(b) != 1 || b[0] != `removed C:\x` || len(m.Calls(t, "Start-Sleep")) != 13 {
+		t.Errorf("%q, slept %d times\n%s", b, len(m.Calls(t, "Start-Sleep")), errs.String())
+	}
+	if said := out.String(); !strings.Contains(said, "not empty") || !strings.Contains(said, "left=89") {
+		t.Errorf("%q", said)
+	}
+}

@@ -32,5 +32,6 @@ if (Test-Path -Path Variable:WintemplateResult) {
     Set-Content -LiteralPath "$WintemplateResult.new" -Value $line -Encoding ASCII
     Move-Item -LiteralPath "$WintemplateResult.new" -Destination $WintemplateResult -Force
 } else {
-    [Console]::Out.WriteLine($line)
+    # In a line of its own: programs write here too, and may have left theirs open.
+    [Console]::Out.WriteLine("`r`n$line")
 }

@@ -118,6 +118,20 @@ function Write-Text([string]$Path, [string]$Text, [string]$Encoding = 'ASCII') {
     Set-Content -LiteralPath $Path -Value $Text -Encoding $Encoding -NoNewline
 }
 
+# A file, or a folder or key with all below it. What another program has open, as a virus scanner has what was just
+# written, goes when that one lets go of it, and its folder is not empty until then (PowerShell#8211).
+function Remove-Tree([string]$Path) {
+    for ($try = 0; Test-Path -LiteralPath $Path; $try++) {
+        try {
+            Remove-Item -LiteralPath $Path -Recurse -Force
+            return
+        } catch [System.IO.IOException], [System.UnauthorizedAccessException] {
+            if ($try -ge 10) { throw }
+            Start-Sleep -Seconds 1
+        }
+    }
+}
+
 # Begins a program. Not by Start-Process: with -NoNewWindow it lets the program go before anybody holds its handle, and
 # the exit code of one that has ended by then is lost (PowerShell#5421) - $null, which would be taken for 0. A Process
 # that has started the program itself has held it from the first.

@@ -6,10 +6,7 @@ function ConvertTo-ProviderPath([string]$Key) {
 }
 
 function Remove-IfThere([string[]]$Path) {
-    foreach ($p in $Path) {
-        $p = ConvertTo-ProviderPath -Key $p
-        if (Test-Path -LiteralPath $p) { Remove-Item -LiteralPath $p -Recurse -Force }
-    }
+    foreach ($p in $Path) { Remove-Tree -Path (ConvertTo-ProviderPath -Key $p) }
 }
 
 # Overwrites a file where it lies: its clusters are free after its deletion, and can still be read.
@@ -37,7 +34,10 @@ function Clear-File($File) {
 # Files, or folders with all in them, that may hold a password.
 function Remove-Secret([string[]]$Path) {
     foreach ($p in $Path) {
-        foreach ($f in @(Get-ChildItem -LiteralPath $p -Recurse -Force -ErrorAction SilentlyContinue | Where-Object { -not $_.PSIsContainer })) { Clear-File -File $f }
+        # Apart, since Get-ChildItem -Recurse has had more than one opinion of a file (PowerShell#5699).
+        $files = @(Get-Item -LiteralPath $p -Force -ErrorAction SilentlyContinue)
+        if ($files.Count -eq 1 -and $files[0].PSIsContainer) { $files = @(Get-ChildItem -LiteralPath $p -Recurse -Force -ErrorAction SilentlyContinue | Where-Object { -not $_.PSIsContainer }) }
+        foreach ($f in $files) { Clear-File -File $f }
         Remove-IfThere -Path $p
     }
 }

@@ -10,5 +10,5 @@ if ($null -ne $task) {
     Unregister-ScheduledTask -TaskName $name -Confirm:$false
 }
 $folder = "$env:ProgramData\wintemplate\tasks\$($Parameters.id)"
-if (Test-Path -LiteralPath $folder) { Remove-Item -LiteralPath $folder -Recurse -Force }
+Remove-Tree -Path $folder
 Complete-Operation

@@ -5,7 +5,7 @@ if ($null -ne (Get-ScheduledTask -TaskName $name -ErrorAction SilentlyContinue))
     if ([long](Get-ScheduledTaskInfo -TaskName $name).LastTaskResult -eq 267011) { Start-ScheduledTask -TaskName $name }
     return Complete-Operation -Result @{ existing = $true; folder = $folder }
 }
-if (Test-Path -LiteralPath $folder) { Remove-Item -LiteralPath $folder -Recurse -Force }
+Remove-Tree -Path $folder
 New-Item -ItemType Directory -Path $folder -Force | Out-Null
 # What is below ProgramData everybody may read, and parameters may hold passwords: SYSTEM and Administrators only.
 & icacls.exe $folder '/inheritance:r' '/grant:r' '*S-1-5-18:(OI)(CI)F' '*S-1-5-32-544:(OI)(CI)F' '/Q' | Out-Null

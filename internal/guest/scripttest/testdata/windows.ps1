@@ -38,7 +38,8 @@ function global:Save-TestRegistry {
         $all[$k.Name.Substring($k.Name.IndexOf('\HKLM\') + 1)] = $values
     }
     [IO.File]::WriteAllText($env:PWSH_REGISTRY, (ConvertTo-Json -InputObject $all -Depth 6 -Compress))
-    Remove-Item -LiteralPath $global:TestKey -Recurse -Force
+    # A scenario may have a stub in its place.
+    Microsoft.PowerShell.Management\Remove-Item -LiteralPath $global:TestKey -Recurse -Force
 }
 Restore-TestRegistry
 
@@ -57,4 +58,8 @@ function global:Enter-TestDrive {
     $env:SystemDrive = 'C:'
     $env:SystemRoot = 'C:\Windows'
     $env:ProgramData = 'C:\ProgramData'
+    $env:ProgramFiles = 'C:\Program Files'
+    # Else the user's, which may be of another drive.
+    $env:TEMP = 'C:\Windows\Temp'
+    $env:TMP = $env:TEMP
 }
