@@ -84,7 +84,12 @@ var breakers = map[string]func(*broken){
 	},
 	"answer-file-cached": func(b *broken) { b.Put("Windows/Panther/unattend.xml", otherAnswers) },
 	"answer-file-stray":  func(b *broken) { b.Put("Windows/System32/Sysprep/unattend.xml", otherAnswers) },
-	"autologon":          func(b *broken) { b.Merge(winlogonKey, `"AutoAdminLogon"="1"`) },
+	// The image has no page file.
+	"page-file": func(b *broken) {
+		b.Put("Windows/Panther/unattend.xml", strings.ReplaceAll(string(b.Want.Unattend), "/v PagingFiles ", "/v Other "))
+		b.Want.Unattend = nil // else it is another file than sysprep was given
+	},
+	"autologon": func(b *broken) { b.Merge(winlogonKey, `"AutoAdminLogon"="1"`) },
 	"winrm-listener": func(b *broken) {
 		b.Merge(currentVersion+`\WSMAN\Listener\*+HTTPS`, `"certThumbprint"="AA"`)
 	},

@@ -83,7 +83,7 @@ func wantRemnants(ctx context.Context, t *testing.T, disk string, answers *Answe
 	}
 }
 
-// TestSeal builds a template: restart in the middle, the recovery partition
+// TestSeal builds a template: restart in the middle, without a page file, the recovery partition
 // away, cloudbase-init, seal, disk check, and clones that go through specialize:
 // on another bus, and with a cloudbase-init that fails.
 func TestSeal(t *testing.T) {
@@ -97,9 +97,16 @@ func TestSeal(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if _, reboot, err := guest.Cleanup.Do(ctx, session, guest.CleanupParameters{PageFile: true}); err != nil || !bool(reboot) {
+		t.Fatalf("reboot %v, %v", reboot, err)
+	}
 	after, err := session.Restart(ctx, "a test", false, settle)
 	if err != nil {
 		t.Fatal(err)
+	}
+	facts, _, err := guest.Facts.Do(ctx, session, guest.None{})
+	if err != nil || !facts.PageFileRemoved {
+		t.Errorf("the page file is still there: %+v, %v", facts, err)
 	}
 	if before.BootID == after.BootID {
 		t.Errorf("boot id %s before and after a restart", after.BootID)
@@ -113,6 +120,7 @@ func TestSeal(t *testing.T) {
 	installCloudbaseInit(ctx, t, session, answers)
 	unattend := seal(ctx, t, vm, answers, func(a *answerfile.SysprepAnswers, p *guest.SealParameters) {
 		a.CloudbaseInit, p.CloudbaseInit = true, true
+		a.PageFile = facts.PageFileRemoved
 		p.SetupComplete, p.SetupCompleteScript = cloudbase.SetupComplete(true), cloudbase.SetupCompleteScript()
 	})
 	if strings.Contains(vm.Console(), "is not trimmed") || !strings.Contains(vm.Log(), "trimmed ") {
