@@ -37,6 +37,7 @@ func TestPreflight(t *testing.T) {
 		says     string
 		reboot   bool
 		calls    string // a command that must have been called
+		sleeps   int    // of 5 seconds each
 	}{
 		"healthy":                    {p: fix, id: "image-state", severity: "ok"},
 		"audit mode":                 {set: `Set-Reg 'HKLM:\SYSTEM\Setup\Status' AuditBoot 1 DWord`, p: fix, id: "audit-mode", severity: "fail", says: "AuditBoot=1"},
@@ -46,7 +47,7 @@ func TestPreflight(t *testing.T) {
 		"restart pending for ever":   {set: pending, p: guest.PreflightParameters{Fix: true, Reboots: 3, MaxReboots: 3}, id: "pending-reboot", severity: "fail", says: "windows-update"},
 		"files to rename":            {set: renames, p: fix, id: "pending-reboot", severity: "fixed", reboot: true},
 		"files to rename once more":  {set: renames, p: guest.PreflightParameters{Fix: true, Reboots: 1, MaxReboots: 3}, id: "file-rename", severity: "warn"},
-		"updates that never end":     {set: busy + `; Set-TestService wuauserv 3; $global:Running = @('wuauserv')`, p: fix, id: "windows-update", severity: "fail", says: "TiWorker", calls: "Stop-Service"},
+		"updates that never end":     {set: busy + `; Set-TestService wuauserv 3; $global:Running = @('wuauserv')`, p: fix, id: "windows-update", severity: "fail", says: "TiWorker", calls: "Stop-Service", sleeps: 6},
 		"updates that end":           {set: busy + `; New-Stub Start-Sleep { $global:Processes = @() }`, p: fix, id: "windows-update", severity: "fixed"},
 		"updates, no fix":            {set: busy, id: "windows-update", severity: "fail"},
 		"in a domain":                {set: `$global:Cim['Win32_ComputerSystem'] = [pscustomobject]@{ PartOfDomain = $true }`, p: fix, id: "domain", severity: "fail"},
@@ -60,7 +61,7 @@ func TestPreflight(t *testing.T) {
 		"a provider gone, no fix":    {set: external, id: "sysprep-external", severity: "fail"},
 		"Defender for Endpoint":      {set: `Set-Reg 'HKLM:\SOFTWARE\Microsoft\Windows Advanced Threat Protection\Status' OnboardingState 1 DWord`, p: fix, id: "defender-endpoint", severity: "fail"},
 		"BitLocker":                  {set: encrypted + `$global:DecryptTo = 0`, p: fix, id: "bitlocker", severity: "fixed", calls: "Invoke-CimMethod"},
-		"BitLocker that stays":       {set: encrypted + `$global:DecryptTo = 3`, p: fix, id: "bitlocker", severity: "fail", says: "conversion status 1"},
+		"BitLocker that stays":       {set: encrypted + `$global:DecryptTo = 3`, p: fix, id: "bitlocker", severity: "fail", says: "conversion status 1", sleeps: 6},
 		"no BitLocker there":         {set: `$global:Cim.Remove('Win32_EncryptableVolume')`, p: fix, id: "bitlocker", severity: "ok"},
 		"reserved storage":           {set: reserved, p: fix, id: "reserved-storage", severity: "fixed", calls: "dism.exe"},
 		"reserved storage, refused":  {set: reserved + `$global:Exit['dism.exe'] = 5`, p: fix, id: "reserved-storage", severity: "fail"},
@@ -100,6 +101,9 @@ func TestPreflight(t *testing.T) {
 			if !found {
 				t.Errorf("no finding %s in %+v", c.id, r.Findings)
 			}
+			if n := len(m.Calls(t, "Start-Sleep")); n != c.sleeps && c.sleeps > 0 {
+				t.Errorf("it slept %d times, expected %d", n, c.sleeps)
+			}
 			if c.calls != "" && len(m.Calls(t, c.calls)) == 0 {
 				t.Errorf("%s was not called", c.calls)
 			}
@@ -109,11 +113,15 @@ func TestPreflight(t *testing.T) {
 
 func TestPreflightMends(t *testing.T) {
 	t.Parallel()
-	m := scripttest.New(t).Set(healthy + external + reserved)
+	const status = `HKLM\SYSTEM\Setup\Status\SysprepStatus`
+	m := scripttest.New(t).Set(healthy + external + reserved + `Set-Reg 'HKLM:\SYSTEM\Setup\Status\SysprepStatus' CleanupState 7 DWord; Set-Reg 'HKLM:\SYSTEM\Setup\Status\SysprepStatus' GeneralizationState 3 DWord`)
 	do(t, guest.Preflight, m, guest.PreflightParameters{Fix: true})
 	const key = `HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion\Setup\SysPrepExternal\Generalize`
 	if m.Registry(t, key, "a") != nil || m.Registry(t, key, "b") == nil {
 		t.Error("the wrong provider was removed, or none")
+	}
+	if c, g := m.Registry(t, status, "CleanupState"), m.Registry(t, status, "GeneralizationState"); c != float64(2) || g != float64(7) {
+		t.Errorf("sysprep would still think it broken off: CleanupState=%v GeneralizationState=%v", c, g)
 	}
 	if v := m.Registry(t, `HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion\ReserveManager`, "ActiveScenario"); v != float64(0) {
 		t.Errorf("ActiveScenario is %v", v)

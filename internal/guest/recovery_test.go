@@ -138,6 +138,7 @@ func TestRecoveryRemoveFails(t *testing.T) {
 		"data behind the recovery partition": {[]string{gptLayout, behind + re, "Add-TestPartition 5 41.95GB 20MB " + basic}, "not-recovery", "partition 5", true},
 		"a Linux partition, MBR":             {[]string{"Add-Windows 1 (41.3GB - 400MB) 7", "Add-TestPartition 2 41.3GB 650MB 131"}, "not-recovery", "mbr-0x83", true},
 		"the machine starts from it":         {[]string{"Add-Windows 1 (41.3GB - 400MB) 7", "Add-TestPartition 2 41.3GB 650MB 39 '' @{ IsActive = $true }"}, "in-use", "partition 2", true},
+		"the system partition":               {[]string{gptLayout, behind + re + " '' @{ IsSystem = $true }"}, "in-use", "partition 4", true},
 		"no drive C:":                        {nil, "no-windows", "drive letter C", true},
 		"reagentc.exe":                       {[]string{gptLayout, behind + re, "$global:Exit['reagentc.exe'] = 5"}, "reagentc", "ended with 5", false},
 		"diskpart.exe deletes nothing":       {[]string{gptLayout, behind + re, "$global:RemoveError = 'x'; $global:Exit['diskpart.exe'] = 8"}, "remove", "ended with 8", false},

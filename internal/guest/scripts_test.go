@@ -388,8 +388,11 @@ func TestInstallers(t *testing.T) {
 	})
 	t.Run("never ends", func(t *testing.T) {
 		t.Parallel()
-		m := scripttest.New(t).Set(`New-Stub Start-Process { $p = [pscustomobject]@{ Handle = 1; ExitCode = $null }; $p | Add-Member -MemberType ScriptMethod -Name WaitForExit -Value { $false }; $p | Add-Member -MemberType ScriptMethod -Name Kill -Value { Add-Record $env:WT_BEACONS 'killed' }; $p }`)
+		m := scripttest.New(t).Set(`New-Stub Start-Process { $p = [pscustomobject]@{ Handle = 1; ExitCode = $null }; $p | Add-Member -MemberType ScriptMethod -Name WaitForExit -Value { param($ms) Add-Record $env:WT_BEACONS "waited $ms ms"; $false }; $p | Add-Member -MemberType ScriptMethod -Name Kill -Value { Add-Record $env:WT_BEACONS 'killed' }; $p }`)
 		fails(t, guest.DriversInstall, m, installer(t, m), "timeout")
+		if b := m.Beacons(t); !slices.Contains(b, "waited 60000 ms") {
+			t.Errorf("it has not had its 60 s: %v", b)
+		}
 		if !slices.Contains(m.Beacons(t), "killed") {
 			t.Error("the program was left running")
 		}

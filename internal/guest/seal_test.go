@@ -42,6 +42,7 @@ foreach ($n in 'AutoLogonSID', 'DefaultUserName', 'DefaultDomainName', 'ForceAut
 Set-Reg 'HKLM:\SOFTWARE\Microsoft\Windows NT\CurrentVersion\Winlogon' AutoLogonCount 999 DWord
 Set-Reg 'HKLM:\SECURITY\Policy\Secrets\DefaultPassword\CurrVal' x 'y'
 Set-Reg 'HKLM:\SOFTWARE\Microsoft\Windows\CurrentVersion\Run' UnattendSomething 'x'
+Set-Reg 'HKLM:\SOFTWARE\Microsoft\Windows\CurrentVersion\Run' SecurityHealth 'x'
 Set-Reg 'HKLM:\SOFTWARE\Policies\Microsoft\Windows\WindowsUpdate\AU' NoAutoUpdate 1 DWord
 Set-Reg 'HKLM:\SOFTWARE\Microsoft\Windows\CurrentVersion\Policies\System' LocalAccountTokenFilterPolicy 1 DWord
 Set-Reg 'HKLM:\SOFTWARE\Microsoft\Windows NT\CurrentVersion\SoftwareProtectionPlatform\Activation' Manual 1 DWord
@@ -87,6 +88,7 @@ func sealParameters() guest.SealParameters {
 			{ID: "no-auto-update", Kind: "registry-value", Key: auKey, Name: "NoAutoUpdate", Type: "REG_DWORD"},
 			{ID: "skip-auto-activation", Kind: "registry-value", Key: spkKey, Name: "Manual", Type: "REG_DWORD", Restore: true, Data: "0"},
 			{ID: "not-there", Kind: "registry-value", Key: `HKLM\SOFTWARE\Nowhere`, Name: "X", Type: "REG_SZ", Restore: true, Data: "0"},
+			{ID: "value-not-there", Kind: "registry-value", Key: winlogonKey, Name: "X", Type: "REG_SZ", Restore: true, Data: "0"},
 			{ID: "new-network-window-off", Kind: "registry-key", Key: `HKLM\SYSTEM\CurrentControlSet\Control\Network\NewNetworkWindowOff`},
 			{ID: "remote-token-filter", Kind: "registry-value", Key: policyKey, Name: "LocalAccountTokenFilterPolicy", Type: "REG_DWORD", Late: true},
 			{ID: "winrm-timeout", Kind: "wsman-item", Name: "MaxTimeoutms", Late: true},
@@ -115,7 +117,7 @@ New-Stub Stop-Service {
 }`)
 	m.Put(t, `C:\Windows\Setup\Scripts\SetupComplete.cmd`, "rem the user's own\r\nexit\r\n")
 	r, _ := do(t, guest.Seal, m, sealParameters())
-	if r.ImageState != "IMAGE_STATE_GENERALIZE_RESEAL_TO_OOBE" || !slices.Equal(r.Reverted, []string{"no-auto-update", "skip-auto-activation", "not-there", "new-network-window-off"}) {
+	if r.ImageState != "IMAGE_STATE_GENERALIZE_RESEAL_TO_OOBE" || !slices.Equal(r.Reverted, []string{"no-auto-update", "skip-auto-activation", "not-there", "value-not-there", "new-network-window-off"}) {
 		t.Errorf("%+v", r)
 	}
 	for what, gone := range map[string]any{
@@ -128,6 +130,8 @@ New-Stub Stop-Service {
 		"network window":                  m.Registry(t, `HKLM\SYSTEM\CurrentControlSet\Control\Network\NewNetworkWindowOff`, "x"),
 		"listener":                        m.Registry(t, `HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion\WSMAN\Listener\*+HTTPS`, "Port"),
 		"cloudbase's key":                 m.Registry(t, `HKLM\SOFTWARE\Cloudbase Solutions\Cloudbase-Init\i-1\Plugins`, "SetHostNamePlugin"),
+		"a value that never was":          m.Registry(t, winlogonKey, "X"),
+		"a client's mark on a server":     m.Registry(t, `HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion\Setup\OOBE`, "UnattendCreatedUser"),
 		"a value of a key that never was": m.Registry(t, `HKLM\SOFTWARE\Nowhere`, "X"),
 	} {
 		if gone != nil {
@@ -144,6 +148,9 @@ New-Stub Stop-Service {
 	}
 	if v := m.Registry(t, winlogonKey, "Shell"); v != "explorer.exe" {
 		t.Errorf("Shell is %v: more was removed than the build had set", v)
+	}
+	if v := m.Registry(t, `HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion\Run`, "SecurityHealth"); v != "x" {
+		t.Errorf("what others start at a logon was removed: %v", v)
 	}
 	if v := m.Registry(t, spkKey, "Manual"); v != float64(0) {
 		t.Errorf("Manual is %v", v)
@@ -177,6 +184,11 @@ New-Stub Stop-Service {
 	for _, address := range []string{"0.0.0.0:5986", "[::]:5986"} {
 		if !slices.Contains(order, "netsh.exe http delete sslcert ipport="+address) {
 			t.Errorf("the build's certificate stays bound to %s:\n%s", address, joined)
+		}
+	}
+	for _, quota := range []string{`{"ResourceURI":"winrm/config","ValueSet":{"MaxTimeoutms":"60000"}}`, `{"ResourceURI":"winrm/config/winrs","ValueSet":{"MaxMemoryPerShellMB":"1024"}}`} {
+		if !slices.Contains(order, "Set-WSManInstance "+quota) {
+			t.Errorf("what WinRM had before the build is not %s:\n%s", quota, joined)
 		}
 	}
 	position := -1
@@ -222,7 +234,8 @@ func TestSealOfAProfileInUse(t *testing.T) {
 func TestSealKeepsTheBuiltInAdministrator(t *testing.T) {
 	t.Parallel()
 	// 1190: a shutdown is under way already.
-	m := scripttest.New(t).Set(aBuild + good + `$global:Exit['shutdown.exe'] = 1190`)
+	m := scripttest.New(t).Set(aBuild + good + `$global:Exit['shutdown.exe'] = 1190
+Set-File 'C:\ProgramData\wintemplate\bootstrap.before.json' '{"version":1,"winrm_start":3,"winrm_delayed":false,"wsman":{"MaxTimeoutms":"60000","Shell\\MaxMemoryPerShellMB":"1024"}}'`)
 	p := sealParameters()
 	p.Account, p.Client = "Administrator", true
 	// An earlier try of this seal has put the user's own script aside already.
@@ -231,6 +244,9 @@ func TestSealKeepsTheBuiltInAdministrator(t *testing.T) {
 	m.Put(t, own, "rem the user's own\r\n")
 	m.Put(t, ours, p.SetupComplete)
 	do(t, guest.Seal, m, p)
+	if c := m.Calls(t, "sc.exe"); len(c) != 1 || c[0].String() != "sc.exe config WinRM start= demand" {
+		t.Errorf("a client starts WinRM on demand: %v", c)
+	}
 	if m.Get(t, own) != "rem the user's own\r\n" || m.Get(t, ours) != p.SetupComplete {
 		t.Errorf("SetupComplete.cmd would call itself in each clone: SetupComplete.user.cmd is\n%s", m.Get(t, own))
 	}
@@ -336,6 +352,7 @@ $global:Exit['sysprep.exe'] = -2147024891`, retry: true, code: guest.SealNotStar
 		"cloudbase-init is armed": {set: good + `Set-TestService 'cloudbase-init' 2`, code: "not-disabled", says: "cloudbase-init", beacon: "seal fail"},
 		"an unknown setting":      {set: good, code: "script", says: "unknown kind", beacon: "seal fail"},
 		"the listener stays":      {set: good + `New-Stub Remove-WSManInstance { }`, code: "close", says: "listener", beacon: "seal fail"},
+		"WinRM's start stays":     {set: good + `$global:Exit['sc.exe'] = 5`, code: "close", says: "sc.exe config WinRM ended with 5", beacon: "seal fail"},
 		"the profile stays":       {set: good + `$global:ProfileLocks = 99`, code: "close", says: "profile", beacon: "seal fail"},
 		"it does not power off":   {set: good + `$global:Exit['shutdown.exe'] = 5`, code: "shutdown", says: "shutdown.exe /s ended with 5", beacon: "seal fail"},
 		"what was before is lost": {set: good + `Remove-Item 'C:\ProgramData\wintemplate\bootstrap.before.json'`, code: "close", says: "bootstrap.before.json", beacon: "seal fail"},

@@ -200,7 +200,7 @@ func TestDetached(t *testing.T) {
 		}
 		// Ready for a moment before it runs is not lost.
 		ready := TaskStatusResult{State: TaskLost, BootID: "1"}
-		_, _, err = DriversInstall.Detached(t.Context(), session(&fake{answer: task(ready, ready, running, done(install))}), InstallParameters{}, Detachment{})
+		_, _, err = DriversInstall.Detached(t.Context(), session(&fake{answer: task(ready, ready, ready, running, ready, ready, running, done(install))}), InstallParameters{}, Detachment{})
 		if err != nil {
 			t.Errorf("%v", err)
 		}
@@ -310,9 +310,39 @@ func TestSealSession(t *testing.T) {
 		return f, stages, err
 	}
 	synctest.Test(t, func(t *testing.T) {
-		f, stages, err := run(t, task(at("revert"), at("sysprep"), at("sysprep-as-account"), errGone, at("sealed"), errGone), SealParameters{})
+		f, stages, err := run(t, task(at("revert"), at(""), at("revert"), at("sysprep"), at("sysprep-as-account"), errGone, at("sealed"), errGone), SealParameters{})
 		if err != nil || strings.Join(stages, " ") != "revert sysprep sysprep-as-account sealed" || f.asked[len(f.asked)-1] != "task.release" {
 			t.Errorf("%v %v %v", stages, f.asked, err)
+		}
+	})
+	synctest.Test(t, func(t *testing.T) {
+		// It was released by its own patience while nobody looked: it is not waited for until the network goes.
+		began := time.Now()
+		if _, stages, err := run(t, task(at("sysprep"), at("close")), SealParameters{}); err != nil || strings.Join(stages, " ") != "sysprep close" || time.Since(began) > time.Minute {
+			t.Errorf("%v %v after %s", stages, err, time.Since(began))
+		}
+		// A release that is lost costs the seal's patience, and no build.
+		answer := task(at("sealed"))
+		lost := func(name string, p json.RawMessage) (Envelope, error) {
+			if name == "task.release" {
+				return Envelope{}, errors.New("reset")
+			}
+			return answer(name, p)
+		}
+		if _, stages, err := run(t, lost, SealParameters{}); err != nil || strings.Join(stages, " ") != "sealed" {
+			t.Errorf("%v %v", stages, err)
+		}
+		// A package that nobody can remove ends it, by its name.
+		refused := task(failed(SealAppX, "package: A_1"))
+		stays := func(name string, p json.RawMessage) (Envelope, error) {
+			if name == "appx.remove" {
+				return ok(AppXRemoveResult{Left: []string{"A_1"}}), nil
+			}
+			return refused(name, p)
+		}
+		f, _, err := run(t, stays, SealParameters{})
+		if err == nil || !strings.Contains(err.Error(), "could not be removed: A_1") || slices.Index(f.asked[2:], "task.start") >= 0 {
+			t.Errorf("%v, asked %v", err, f.asked)
 		}
 	})
 	synctest.Test(t, func(t *testing.T) {

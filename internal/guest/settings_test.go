@@ -2,6 +2,7 @@ package guest_test
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -219,8 +220,15 @@ $global:Licensing['Activate'] = { $global:Cim['SoftwareLicensingProduct'].Licens
 		t.Errorf("%+v", r)
 	}
 	var methods []string
+	given := map[string]any{}
 	for _, c := range m.Calls(t, "Invoke-CimMethod") {
 		methods = append(methods, c.Parameters["MethodName"].(string))
+		if a, is := c.Parameters["Arguments"].(map[string]any); is {
+			maps.Copy(given, a)
+		}
+	}
+	if want := (map[string]any{"ProductKey": p.ProductKey, "MachineName": "kms.example", "PortNumber": float64(1689)}); !maps.Equal(given, want) {
+		t.Errorf("the arguments are %v", given)
 	}
 	if want := []string{"InstallProductKey", "RefreshLicenseStatus", "SetKeyManagementServiceMachine", "SetKeyManagementServicePort", "Activate", "RefreshLicenseStatus"}; !slices.Equal(methods, want) {
 		t.Errorf("%v", methods)
@@ -245,6 +253,7 @@ func TestCleanup(t *testing.T) {
 	const set = `
 $global:Cim['Win32_LogicalDisk'] = [pscustomobject]@{ FreeSpace = 100 }
 $global:Cim['Win32_ComputerSystem'] = [pscustomobject]@{ AutomaticManagedPagefile = $true }
+$global:Running = @('wuauserv')
 $global:OnRun['dism.exe'] = { $global:Cim['Win32_LogicalDisk'].FreeSpace = 700 }
 Set-Reg 'HKLM:\SYSTEM\CurrentControlSet\Control\Session Manager\Memory Management' PagingFiles @('?:\pagefile.sys') MultiString
 foreach ($f in 'Temp\a.tmp', 'Temp\wintemplate-x.log', 'SoftwareDistribution\Download\b\c.cab', 'Logs\CBS\CBS.log', 'Logs\DISM\dism.log') { Set-File "C:\Windows\$f" }
@@ -265,6 +274,15 @@ foreach ($f in 'Temp\a.tmp', 'Temp\wintemplate-x.log', 'SoftwareDistribution\Dow
 	}
 	if c := m.Calls(t, "dism.exe"); len(c) != 1 || !strings.HasSuffix(c[0].String(), "/StartComponentCleanup /Quiet /NoRestart /ResetBase") {
 		t.Errorf("%v", c)
+	}
+	if v, is := m.Registry(t, `HKLM\SYSTEM\CurrentControlSet\Control\Session Manager\Memory Management`, "PagingFiles").([]any); !is || len(v) > 0 {
+		t.Errorf("PagingFiles names %v", v)
+	}
+	if c := m.Calls(t, "powercfg.exe"); len(c) != 1 || c[0].String() != "powercfg.exe /hibernate off" {
+		t.Errorf("hibernation: %v", c)
+	}
+	if len(m.Calls(t, "Stop-Service")) != 1 {
+		t.Error("Windows Update downloads on while its folder is emptied")
 	}
 	if len(m.Calls(t, "wevtutil.exe")) != 4 || len(m.Calls(t, "Set-CimInstance")) != 1 || len(m.Calls(t, "defrag.exe")) != 1 {
 		t.Error("steps are missing")
