@@ -340,6 +340,7 @@ func TestFurtherBlocks(t *testing.T) {
 		asked []string
 		never []string
 		says  string
+		sent  map[string]string // the parameters of an operation
 	}{
 		"edition": {
 			block: raw{"edition": raw{"target": "ServerStandard"}},
@@ -362,6 +363,7 @@ func TestFurtherBlocks(t *testing.T) {
 		},
 		"activation": {
 			block: raw{"activation": raw{"kms_host": "kms.example:1689", "activate": true}}, on: answers{"activation": guest.ActivationResult{LicenseStatus: 1, Channel: "Volume:GVLK"}}, says: "Volume:GVLK",
+			sent: map[string]string{"activation": `{"product_key":"","kms_host":"kms.example","kms_port":1689,"activate":true}`},
 		},
 		"activation by a key of Hyper-V": {
 			block: raw{"activation": raw{"product_key": "YDFWN-MJ9JR-3DYRK-FXXRW-78VHK"}}, on: answers{}, want: "never on KVM", never: []string{"activation"},
@@ -376,11 +378,21 @@ func TestFurtherBlocks(t *testing.T) {
 			block: raw{"remote_desktop": raw{"nla": false}, "firewall": raw{"groups": []string{"@x,-1"}}},
 			on:    answers{"rdp": guest.RDPResult{}, "firewall": guest.FirewallResult{Groups: []guest.FirewallGroup{{Group: "@x,-1", Rules: 3}}}},
 			asked: []string{"rdp", "firewall"}, says: "@x,-1: 3 rules",
+			sent: map[string]string{"rdp": `{"enable":true,"nla":false}`, "firewall": `{"state":"","groups":["@x,-1"],"ping":false}`},
 		},
 		"cleanup": {
 			block: raw{"cleanup": raw{"page_file": true}},
 			on:    answers{"cleanup": reboots{guest.CleanupResult{FreedBytes: 5 << 20, Steps: []guest.Step{{Name: "component-store", Code: 1726}}}}},
 			asked: []string{"task.start", "cleanup", "reboot"}, says: "Warning: cleanup: component-store ended with 1726",
+			sent: map[string]string{"cleanup": `{"component_store":true,"reset_base":false,"temp":true,"event_logs":true,"hibernation":true,"page_file":true,"trim":true,"timeout_seconds":5400}`},
+		},
+		"the other way round": {
+			block: raw{"cleanup": raw{"component_store": false, "reset_base": true, "temp": false, "event_logs": false, "trim": false, "timeout": "2m"}, "remote_desktop": raw{}, "firewall": raw{"state": "on", "ping": true}},
+			on:    answers{"cleanup": guest.CleanupResult{}, "rdp": guest.RDPResult{}, "firewall": guest.FirewallResult{}}, never: []string{"reboot"},
+			sent: map[string]string{
+				"cleanup": `{"component_store":false,"reset_base":true,"temp":false,"event_logs":false,"hibernation":true,"page_file":false,"trim":false,"timeout_seconds":120}`,
+				"rdp":     `{"enable":true,"nla":true}`, "firewall": `{"state":"on","groups":[],"ping":true}`,
+			},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -388,6 +400,11 @@ func TestFurtherBlocks(t *testing.T) {
 			w := newWindows(t, c.on)
 			ui, err := provision(t, w, c.block)
 			check(t, w, err, c.want, c.asked, c.never)
+			for name, parameters := range c.sent {
+				if got := string(w.sent[name]); got != parameters {
+					t.Errorf("%s was asked with %s, expected %s", name, got, parameters)
+				}
+			}
 			if !strings.Contains(ui, c.says) {
 				t.Errorf("%q is not in:\n%s", c.says, ui)
 			}
@@ -512,6 +529,13 @@ func TestSysprep(t *testing.T) {
 		if !p.WinRM || p.Client || p.Account != "Administrator" || p.SysprepAccount != "Administrator" || !p.CloudbaseInit || p.CertificateSHA256 != hex.EncodeToString(w.Pin[:]) || p.Folder == "" {
 			t.Errorf("%+v", p)
 		}
+		if p.SysprepTimeoutSeconds != 45*60 || p.ReleaseTimeoutSeconds != 15 || p.ResetNetwork {
+			t.Errorf("%+v", p)
+		}
+		var looked guest.PreflightParameters
+		if _ = json.Unmarshal(w.sent["preflight"], &looked); looked != (guest.PreflightParameters{Fix: true, Reboots: 1, MaxReboots: 3, WaitSeconds: 600}) {
+			t.Errorf("%+v", looked)
+		}
 		if !strings.Contains(p.Unattend, "Korea Standard Time") || !strings.Contains(p.Unattend, "ko-KR") || !strings.Contains(p.Unattend, "cloudbase-init-unattend.conf") {
 			t.Errorf("%s", p.Unattend)
 		}
@@ -540,6 +564,34 @@ func TestSysprep(t *testing.T) {
 		_, err = provision(t, w, raw{"drivers": raw{}})
 		if !errors.Is(err, errSealed) && (err == nil || !strings.Contains(err.Error(), "the guest is sealed")) || len(w.asked) > 0 {
 			t.Errorf("a later provisioner: %v, asked %v", err, w.asked)
+		}
+	})
+	t.Run("a client, with all that a user may ask for", func(t *testing.T) {
+		t.Parallel()
+		on := good()
+		facts := server2022
+		facts.InstallationType, facts.Build = "Client", 22631
+		on["facts"] = facts
+		on["network.reset"] = guest.NetworkResetResult{}
+		w := newWindows(t, on)
+		_, err := provision(t, w, raw{"sysprep": raw{
+			"fix": false, "skip_rearm": true, "reset_network": true, "timeout": "10m", "account": "alice",
+			"user_locale": "de-DE", "input_locale": "0407:00000407", "full_name": "An Owner", "organization": "An Organization", "kms_host": "kms.example:1700",
+		}})
+		check(t, w, err, "", []string{"preflight", "network.reset", "seal"}, nil)
+		var p guest.SealParameters
+		_ = json.Unmarshal(w.sent["seal"], &p)
+		if !p.Client || !p.ResetNetwork || p.SysprepTimeoutSeconds != 600 {
+			t.Errorf("%+v", p)
+		}
+		for _, text := range []string{"<Name>alice</Name>", "<UserLocale>de-DE</UserLocale>", "0407:00000407", "An Owner", "An Organization", "kms.example", "1700", "<SkipRearm>1</SkipRearm>"} {
+			if !strings.Contains(p.Unattend, text) {
+				t.Errorf("%q is not in:\n%s", text, p.Unattend)
+			}
+		}
+		var looked guest.PreflightParameters
+		if _ = json.Unmarshal(w.sent["preflight"], &looked); looked.Fix || !looked.SkipRearm {
+			t.Errorf("%+v", looked)
 		}
 	})
 	for name, c := range map[string]struct {
