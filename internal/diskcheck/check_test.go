@@ -7,6 +7,7 @@ import (
 	"crypto/rsa"
 	"crypto/x509"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"math/big"
 	"os"
@@ -27,6 +28,7 @@ type sealed struct {
 	disktest.Disk
 	software, system, sam *regf.Key
 	encode                func(name string, root *regf.Key) map[string][]byte
+	spoil                 func(disk *os.File, size int64) error // of the raw image; may be nil
 	want                  Expect
 }
 
@@ -84,6 +86,9 @@ func good(firmware string) *sealed {
 	s.system.SetString(services+`SharedAccess\Parameters\FirewallPolicy\FirewallRules`, "WINRM-HTTP-In-TCP", "v2.30|Action=Allow|Active=FALSE|Dir=In|Protocol=6|LPort=5985|")
 	s.system.Create("Setup")
 	s.addAccount("Administrator", 500)
+	// An automatic logon that was taken back leaves its secret there, with nothing in it.
+	security := regf.NewRoot()
+	security.Create(`Policy\Secrets\DefaultPassword\CurrVal`).Set(regf.BinaryValue("", nil))
 	s.software.Create(profileList + "S-1-5-18").Set(regf.ExpandStringValue("ProfileImagePath", `%systemroot%\system32\config\systemprofile`))
 	s.addProfile(500, `C:\Users\Administrator`)
 	const cloudbase = "Program Files/Cloudbase Solutions/Cloudbase-Init/"
@@ -96,6 +101,7 @@ func good(firmware string) *sealed {
 			"Windows/Setup/Scripts/SetupComplete.cmd":        []byte("@call wintemplate-setupcomplete\r\n"),
 			"Windows/Panther/unattend.xml":                   []byte("\xef\xbb\xbf" + answers),
 			"Windows/Panther/diagerr.xml":                    []byte("<xml xmlns:z='x'>unattend <Password><Value>log</Value></Password></xml>"),
+			"Windows/System32/config/SECURITY":               clean("", security)[""],
 			"Users/Administrator/NTUSER.DAT":                 []byte("x"),
 			"ProgramData/Microsoft/x":                        []byte("x"),
 			"ProgramData/Microsoft/Crypto/RSA/MachineKeys/f": []byte("another key"),
@@ -195,7 +201,21 @@ func (s *sealed) finish() {
 func (s *sealed) check(t *testing.T) *Report {
 	t.Helper()
 	s.finish()
-	r, err := Check(context.Background(), s.Raw(t, t.TempDir()), s.want)
+	path := s.Raw(t, t.TempDir())
+	if s.spoil != nil {
+		f, err := os.OpenFile(path, os.O_RDWR, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		info, err := f.Stat()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := errors.Join(s.spoil(f, info.Size()), f.Close()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r, err := Check(context.Background(), path, s.want)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -271,6 +291,26 @@ func TestEachCheckFindsItsFault(t *testing.T) {
 	}{
 		{"GPT for BIOS", UEFI, func(s *sealed) { s.want.Firmware = BIOS }, "partition-table", handoff.Fail, "a disk for uefi"},
 		{"MBR for UEFI", BIOS, func(s *sealed) { s.want.Firmware = UEFI }, "partition-table", handoff.Fail, "a disk for bios"},
+		{"no backup GPT", UEFI, func(s *sealed) {
+			s.spoil = func(disk *os.File, size int64) error {
+				_, err := disk.WriteAt(make([]byte, 512), size-512)
+				return err
+			}
+		}, "partition-table", handoff.Fail, "the backup GPT"},
+		{"no active partition", BIOS, func(s *sealed) {
+			s.spoil = func(disk *os.File, _ int64) error {
+				for i := range int64(4) {
+					if _, err := disk.WriteAt([]byte{0}, 446+16*i); err != nil {
+						return err
+					}
+				}
+				return nil
+			}
+		}, "partition-table", handoff.Fail, "0 active partitions"},
+		{"empty loaders", UEFI, func(s *sealed) {
+			s.System["EFI/Boot/bootx64.efi"], s.System["EFI/Microsoft/Boot/bootmgfw.efi"] = nil, nil
+		}, "fallback-loader", handoff.Fail, "empty"},
+		{"an empty boot store", UEFI, func(s *sealed) { s.System["EFI/Microsoft/Boot/BCD"] = nil }, "boot-store", handoff.Fail, "empty"},
 		{"no fallback loader", UEFI, func(s *sealed) { delete(s.System, "EFI/Boot/bootx64.efi") }, "fallback-loader", handoff.Fail, "is not there"},
 		{"another fallback loader", UEFI, func(s *sealed) { s.System["EFI/Boot/bootx64.efi"] = []byte("grub") }, "fallback-loader", handoff.Fail, "not those of bootmgfw.efi"},
 		{"no boot store", UEFI, func(s *sealed) { delete(s.System, "EFI/Microsoft/Boot/BCD") }, "boot-store", handoff.Fail, "is not there"},
@@ -350,7 +390,10 @@ func TestEachCheckFindsItsFault(t *testing.T) {
 			s.system.Create(servicesPath + `HTTP\Parameters\SslBindingInfo\0.0.0.0:5986`)
 		}, "winrm-binding", handoff.Fail, "5986"},
 		{"the firewall rule", UEFI, func(s *sealed) {
-			s.system.SetString(servicesPath+`SharedAccess\Parameters\FirewallPolicy\FirewallRules`, "wintemplate-winrm", "v2.30|Action=Allow|Active=TRUE|Dir=In|Protocol=6|LPort=5986|")
+			s.system.SetString(servicesPath+`SharedAccess\Parameters\FirewallPolicy\FirewallRules`, "wintemplate-winrm", "v2.30|Action=Allow|Active=FALSE|Dir=In|Protocol=6|LPort=5986|")
+		}, "firewall-rule", handoff.Fail, "wintemplate-winrm"},
+		{"another rule for WinRM's port", UEFI, func(s *sealed) {
+			s.system.SetString(servicesPath+`SharedAccess\Parameters\FirewallPolicy\FirewallRules`, "{1}", "v2.30|Action=Allow|Active=TRUE|Dir=In|Protocol=6|LPort=5986|")
 		}, "firewall-rule", handoff.Fail, "LPort=5986"},
 		{"the certificate", UEFI, func(s *sealed) {
 			s.software.Create(`Microsoft\SystemCertificates\MY\Certificates\BB`).Set(regf.BinaryValue("Blob", blob(string(buildCertificate.Raw))))
@@ -550,10 +593,56 @@ func TestClonesMakeTheirPageFile(t *testing.T) {
 	}
 }
 
+// TestEachStrayAnswerFile: in every place where Setup or sysprep would find it
+// first (Windows Setup's implicit answer file search order), or has copied it to.
+func TestEachStrayAnswerFile(t *testing.T) {
+	t.Parallel()
+	places := []string{
+		"Windows/Panther/unattend-original.xml", "Windows/Panther/autounattend.xml", "Windows/Panther/Unattend/unattend.xml", "Windows/Panther/Unattend/autounattend.xml",
+		"Windows/System32/Sysprep/unattend.xml", "Windows/System32/Sysprep/Panther/unattend.xml", "unattend.xml", "autounattend.xml",
+	}
+	s := good(UEFI)
+	for _, p := range places {
+		s.Windows[p] = []byte(answers)
+	}
+	r := s.check(t)
+	for _, p := range places {
+		object := `C:\` + strings.ReplaceAll(p, "/", `\`)
+		if !slices.ContainsFunc(r.Findings, func(f Finding) bool {
+			return f.ID == "answer-file-stray" && f.Severity == handoff.Fail && f.Object == object
+		}) {
+			t.Errorf("%s is not found", object)
+		}
+	}
+}
+
+// TestMarkedImage: QEMU's own mark of an image that it found damaged.
+func TestMarkedImage(t *testing.T) {
+	t.Parallel()
+	s := good(UEFI)
+	s.finish()
+	path := s.Qcow2(t, t.TempDir())
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.WriteAt([]byte{2}, 79); err != nil { // corrupt (QEMU, docs/interop/qcow2.txt)
+		t.Fatal(err)
+	}
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+	r, err := Check(context.Background(), path, s.want)
+	if err != nil || !holds(r, "image", handoff.Fail) {
+		t.Errorf("%v, %v", r.Err(), err)
+	}
+}
+
 // TestOtherAccountsMayStay: their names may begin like that of the build's.
 func TestOtherAccountsMayStay(t *testing.T) {
 	t.Parallel()
 	s := good(UEFI)
+	s.system.SetDWord(servicesPath+"WinRM", "Start", 4) // a user's own provisioner may have disabled it
 	s.addAccount("clouduser", 1001)
 	s.addAccount("packer.admin", 1002)
 	s.addAccount("packer.new", 1003) // has not logged on

@@ -13,7 +13,7 @@ func IDs(want Expect) []string {
 		ids = append(ids, "boot-manager", "boot-store")
 	}
 	ids = append(ids,
-		"windows-volume", "windows-last", "windows-filled", "ntfs-clean", "hive-software", "hive-system", "hive-dirty",
+		"windows-volume", "windows-last", "windows-filled", "ntfs-clean", "hive-software", "hive-system", "hive-security", "hive-dirty",
 		"image-state", "boot-driver-viostor", "boot-driver-vioscsi")
 	if want.CloudbaseInit {
 		ids = append(ids, "cloudbase-init", "cloudbase-init-conf", "cloudbase-init-unattend-conf", "cloudbase-init-state")

@@ -56,6 +56,7 @@ var breakers = map[string]func(*broken){
 	"ntfs-clean":     func(b *broken) { b.markDirty() },
 	"hive-software":  func(b *broken) { b.Put(config+"SOFTWARE", "not a hive") },
 	"hive-system":    func(b *broken) { b.Put(config+"SYSTEM", "not a hive") },
+	"hive-security":  func(b *broken) { b.Put(config+"SECURITY", "not a hive") },
 	"hive-sam":       func(b *broken) { b.Put(config+"SAM", "not a hive") },
 	"hive-dirty": func(b *broken) {
 		hive, err := os.ReadFile(b.hives["SOFTWARE"])
