@@ -40,18 +40,6 @@ func prepareKey(key *string) []error {
 	return nil
 }
 
-// checkKey refuses a key that is not for KVM in a guest that is surely on it;
-// another builder's may be on Hyper-V.
-func (r *run) checkKey(key string) error {
-	if r.seat.Guest == nil {
-		return nil
-	}
-	if err := windows.CheckKVMKey(key); err != nil {
-		return fmt.Errorf("product_key: %w", err)
-	}
-	return nil
-}
-
 func (a *Activation) prepare() []error {
 	errs := prepareKey(&a.ProductKey)
 	if _, err := a.kms(); err != nil {
@@ -73,9 +61,6 @@ func (a *Activation) kms() (windows.KMSHost, error) {
 func (a *Activation) run(ctx context.Context, r *run) error {
 	host, err := a.kms()
 	if err != nil {
-		return err
-	}
-	if err := r.checkKey(a.ProductKey); err != nil {
 		return err
 	}
 	result, _, err := guest.Activation.Do(ctx, r.session, guest.ActivationParameters{ProductKey: a.ProductKey, KMSHost: host.Name, KMSPort: host.Port, Activate: a.Activate})

@@ -37,9 +37,6 @@ func (e *Edition) prepare() []error {
 }
 
 func (e *Edition) run(ctx context.Context, r *run) error {
-	if err := r.checkKey(e.ProductKey); err != nil {
-		return err
-	}
 	key := e.ProductKey
 	if key == "" {
 		product, err := windows.ProductOf(r.facts.Build, r.facts.InstallationType)

@@ -365,12 +365,6 @@ func TestFurtherBlocks(t *testing.T) {
 			block: raw{"activation": raw{"kms_host": "kms.example:1689", "activate": true}}, on: answers{"activation": guest.ActivationResult{LicenseStatus: 1, Channel: "Volume:GVLK"}}, says: "Volume:GVLK",
 			sent: map[string]string{"activation": `{"product_key":"","kms_host":"kms.example","kms_port":1689,"activate":true}`},
 		},
-		"activation by a key of Hyper-V": {
-			block: raw{"activation": raw{"product_key": "YDFWN-MJ9JR-3DYRK-FXXRW-78VHK"}}, on: answers{}, want: "never on KVM", never: []string{"activation"},
-		},
-		"edition by a key of Hyper-V": {
-			block: raw{"edition": raw{"target": "ServerStandard", "product_key": "ydfwn-mj9jr-3dyrk-fxxrw-78vhk"}}, on: answers{}, want: "never on KVM", never: []string{"edition.convert"},
-		},
 		"activation that fails": {
 			block: raw{"activation": raw{"activate": true}}, on: answers{"activation": guest.ActivationResult{LicenseStatus: 5, PartialKey: "VMK7H"}}, want: "not licensed after its activation (status 5",
 		},
