@@ -235,10 +235,11 @@ func needsAccount(product windows.Product, language string) bool {
 // serverAccount refuses a name that the build would not go by.
 func serverAccount(user, language string) error {
 	locale, err := windows.LookupLocale(language)
-	if err != nil || user == defaultAccount || strings.EqualFold(user, locale.Administrator) {
-		return nil // without a locale, Validate speaks
+	// Without a locale, Validate speaks.
+	if err == nil && user != defaultAccount && !strings.EqualFold(user, locale.Administrator) {
+		return fmt.Errorf("winrm_username: %q, but a server is built with its own %s; leave the field out (further accounts go into local_account)", user, locale.Administrator)
 	}
-	return fmt.Errorf("winrm_username: %q, but a server is built with its own %s; leave the field out (further accounts go into local_account)", user, locale.Administrator)
+	return nil
 }
 
 func channel(c media.Channel) answerfile.Channel {
