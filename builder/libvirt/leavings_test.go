@@ -1,6 +1,8 @@
 package libvirt
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"maps"
 	"os"
 	"path/filepath"
@@ -55,6 +57,13 @@ func TestWhatMayStay(t *testing.T) {
 			}
 			if b.told.BuildProxy != c.buildProxy || b.wanted.BuildProxy != c.buildProxy {
 				t.Errorf("the build's proxy: provisioners %v, disk check %v, want %v", b.told.BuildProxy, b.wanted.BuildProxy, c.buildProxy)
+			}
+			// Without these the check looks for no certificate and no private key, and takes a server for a client.
+			if digest := sha256.Sum256(b.wanted.Certificate); hex.EncodeToString(digest[:]) != b.told.CertificateSHA256 || len(b.wanted.Secrets) == 0 {
+				t.Errorf("the disk check looks for another certificate than the guest has, or for no secret: %d bytes, %d secrets", len(b.wanted.Certificate), len(b.wanted.Secrets))
+			}
+			if !b.wanted.Server || !b.told.Server {
+				t.Errorf("it is a server: provisioners %v, disk check %v", b.told.Server, b.wanted.Server)
 			}
 			if b.wanted.KeepRecovery != c.recovery {
 				t.Errorf("the recovery partition may stay: %v, want %v", b.wanted.KeepRecovery, c.recovery)
