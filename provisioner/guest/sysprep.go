@@ -1,13 +1,9 @@
 package guest
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/hashicorp/packer-plugin-sdk/template/config"
@@ -15,7 +11,6 @@ import (
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/answerfile"
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/guest"
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/guest/cloudbase"
-	"github.com/wintemplate/packer-plugin-wintemplate/internal/handoff"
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/windows"
 )
 
@@ -101,31 +96,6 @@ func (s *Sysprep) prepare() []error {
 	errs = append(errs, missing...)
 	return append(errs, split(wishes.ValidateWishes())...)
 }
-
-// fragments reads the files of unattend_fragments that are known.
-func (s *Sysprep) fragments() (texts [][]byte, errs []error) {
-	for i, path := range s.UnattendFragments {
-		if path == unknown {
-			texts = append(texts, []byte(emptyFragment))
-			continue
-		}
-		field := fmt.Sprintf("unattend_fragments[%d]", i)
-		if err := checkFile(field, path); err != nil || path == "" {
-			errs = append(errs, cmp.Or(err, fmt.Errorf("%s: empty", field)))
-			continue
-		}
-		b, err := os.ReadFile(path)
-		if err != nil {
-			errs = append(errs, fmt.Errorf("%s: %w", field, err))
-			continue
-		}
-		texts = append(texts, b)
-	}
-	return texts, errs
-}
-
-// emptyFragment stands for a file that is not known yet.
-const emptyFragment = `<unattend xmlns="urn:schemas-microsoft-com:unattend"></unattend>`
 
 func (s *Sysprep) run(ctx context.Context, r *run) error {
 	cloud, _, err := guest.CloudbaseVerify.Do(ctx, r.session, guest.None{})
@@ -221,63 +191,6 @@ func (s *Sysprep) preflight(ctx context.Context, r *run) error {
 	}
 }
 
-func (s *Sysprep) unattend(r *run, cloud guest.CloudbaseVerifyResult) ([]byte, error) {
-	product, err := windows.ProductOf(r.facts.Build, r.facts.InstallationType)
-	if err != nil {
-		return nil, err
-	}
-	a := answerfile.SysprepAnswers{
-		Product: product, Language: r.language(), UserLocale: s.UserLocale, InputLocale: s.InputLocale,
-		TimeZone: s.TimeZone, Organization: s.Organization, FullName: s.FullName, KMSHost: s.KMSHost,
-		CloudbaseInit: cloud.Installed, SkipRearm: s.SkipRearm, PageFile: r.facts.PageFileRemoved,
-	}
-	if a.TimeZone == "" {
-		a.TimeZone = r.facts.TimeZone
-		if g := r.seat.Guest; g != nil && g.TimeZone != "" {
-			a.TimeZone = g.TimeZone
-		}
-	}
-	switch {
-	case r.client():
-		if cloud.Installed {
-			if err := sameAccount(s.Account, cloudbase.ParseConf(cloud.Conf).Username); err != nil {
-				return nil, fmt.Errorf("account: %w", err)
-			}
-		}
-		a.Account = s.account(cloud)
-	case s.Account != "":
-		r.ui.Error("Warning: account: only instances of client editions get one; a server's is the built-in Administrator")
-	}
-	fragments, errs := s.fragments()
-	if len(errs) > 0 {
-		return nil, errors.Join(errs...)
-	}
-	a.Fragments = fragments
-	return answerfile.Unattend(a)
-}
-
-func (s *Sysprep) account(cloud guest.CloudbaseVerifyResult) string {
-	if s.Account != "" {
-		return s.Account
-	}
-	if cloud.Installed {
-		return cloudbase.ParseConf(cloud.Conf).Username
-	}
-	return clientAccount
-}
-
-// language of the image: what the builder resolved, else the first that the
-// guest names.
-func (r *run) language() string {
-	if g := r.seat.Guest; g != nil && g.Language != "" {
-		return g.Language
-	}
-	if len(r.facts.UILanguages) > 0 {
-		return r.facts.UILanguages[0]
-	}
-	return "en-US"
-}
-
 // releaseTimeout is how long a sealed machine waits for a session that may be
 // gone: long enough for a few looks at the task, and no cost where sysprep has
 // reset the account that would look.
@@ -306,43 +219,4 @@ func (s *Sysprep) parameters(r *run, cloud guest.CloudbaseVerifyResult, unattend
 	p.Account, p.SysprepAccount = g.Account, g.Account
 	p.Reverts = reverts(settingsOf(g), g.Server)
 	return p
-}
-
-// settingsOf is what the builder has set in the guest for the build's sake.
-func settingsOf(g *handoff.Guest) []answerfile.Setting {
-	return slices.DeleteFunc(answerfile.BuildSettings(), func(s answerfile.Setting) bool { return s.WithProxy && !g.BuildProxy })
-}
-
-// pausedUpdates is what guest.UpdatesPause sets.
-func pausedUpdates() []answerfile.Setting {
-	return slices.DeleteFunc(answerfile.BuildSettings(), func(s answerfile.Setting) bool { return s.ID != "no-auto-update" })
-}
-
-func reverts(settings []answerfile.Setting, server bool) []guest.Revert {
-	var list []guest.Revert
-	for _, s := range settings {
-		if server && !s.Servers || !server && !s.Clients {
-			continue
-		}
-		v := guest.Revert{ID: s.ID, Kind: string(s.Kind), Key: s.Key, Name: s.Name, Type: s.Type, Late: late(s)}
-		if s.Revert != nil {
-			v.Restore, v.Data = true, *s.Revert
-		}
-		list = append(list, v)
-	}
-	return list
-}
-
-// late settings carry the connection, so they are taken back after sysprep:
-// one that fails is then still told.
-func late(s answerfile.Setting) bool {
-	if s.Kind != answerfile.RegistryValue && s.Kind != answerfile.RegistryKey {
-		return true
-	}
-	for _, part := range []string{`\WSMAN`, `\Services\WinRM`, `\Policies\System`} {
-		if strings.Contains(strings.ToUpper(s.Key), strings.ToUpper(part)) {
-			return true
-		}
-	}
-	return false
 }
