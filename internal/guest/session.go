@@ -124,6 +124,7 @@ func (s *Session) do(parent context.Context, o Operation, parameters json.RawMes
 	defer cancel()
 	request := EncodeRequest(Request{Operation: o.Name, Parameters: parameters, Script: o.Script})
 	wait, last := backoff(), error(nil)
+	long := s.waiting(o.Name)
 	for {
 		e, err := s.attempt(ctx, request)
 		switch {
@@ -138,6 +139,7 @@ func (s *Session) do(parent context.Context, o Operation, parameters json.RawMes
 			return Envelope{}, fmt.Errorf("%s: %w", o.Name, err)
 		}
 		last = err
+		long.still(err)
 		if s.pause(ctx, s.rest(err, wait())) != nil {
 			continue // the context has ended: the next attempt says how
 		}

@@ -257,6 +257,40 @@ func TestWaitReady(t *testing.T) {
 	})
 }
 
+// A person is told once a minute what a wait is about: the error of the last look, or what the guest lacks.
+func TestWaitsAreTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		f := &fake{answer: func(string, json.RawMessage) (Envelope, error) {
+			if time.Since(began) < 2*time.Minute+30*time.Second {
+				return Envelope{}, errGone
+			}
+			return ok(ReadyResult{WaitingFor: []string{"marker"}, BootID: "1"}), nil
+		}}
+		s := session(f)
+		var lines []string
+		s.report = func(line string) { lines = append(lines, line) }
+		if _, err := s.WaitReady(t.Context(), DefaultSettle("ab")); err == nil {
+			t.Error("it came to be ready")
+		}
+		if len(lines) < 13 || len(lines) > 15 || !strings.Contains(lines[0], "Still waiting after 1m") || !strings.Contains(lines[0], "wait-ready: "+errGone.Error()) || !strings.Contains(lines[3], "not ready: marker") {
+			t.Errorf("%d lines: %q", len(lines), lines)
+		}
+	})
+	synctest.Test(t, func(t *testing.T) {
+		f := &fake{answer: func(string, json.RawMessage) (Envelope, error) { return Envelope{}, errGone }}
+		s := session(f)
+		var lines []string
+		s.report = func(line string) { lines = append(lines, line) }
+		if _, _, err := Facts.Do(t.Context(), s, None{}); err == nil {
+			t.Error("there were facts")
+		}
+		if want := int(Facts.Deadline / time.Minute); len(lines) < want-1 || len(lines) > want || !strings.Contains(lines[0], "facts: "+errGone.Error()) {
+			t.Errorf("%d lines in %s: %q", len(lines), Facts.Deadline, lines)
+		}
+	})
+}
+
 func TestRestart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		looks := 0

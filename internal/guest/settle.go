@@ -44,6 +44,7 @@ func (s *Session) waitReady(parent context.Context, settle Settle, notBoot strin
 		sight    string
 		good     int
 		previous string
+		wait     = s.waiting(name)
 	)
 	for {
 		r, _, err := WaitReady.once().Do(ctx, s, ReadyParameters{ManifestSHA256: settle.Manifest})
@@ -70,6 +71,11 @@ func (s *Session) waitReady(parent context.Context, settle Settle, notBoot strin
 				return r, nil
 			}
 			sight = fmt.Sprintf("Windows was ready %d of %d times in a row", good, settle.Successes)
+		}
+		if last != nil {
+			wait.still(last)
+		} else {
+			wait.still(sight)
 		}
 		_ = s.pause(ctx, s.rest(err, settle.Interval)) // when the context ends, the next look says how
 	}
