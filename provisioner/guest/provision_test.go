@@ -566,6 +566,7 @@ func TestSysprep(t *testing.T) {
 		facts := server2022
 		facts.InstallationType, facts.Build = "Client", 22631
 		on["facts"] = facts
+		on["cloudbase.verify"] = configuredFor(t, cloudbase.Settings{Cloud: cloudbase.CloudStack, Username: "alice"})
 		on["network.reset"] = guest.NetworkResetResult{}
 		w := newWindows(t, on)
 		_, err := provision(t, w, raw{"sysprep": raw{

@@ -8,6 +8,7 @@ import (
 
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/answerfile"
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/guest"
+	"github.com/wintemplate/packer-plugin-wintemplate/internal/guest/cloudbase"
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/standin/windows"
 )
 
@@ -99,14 +100,23 @@ func conditions(t *testing.T, g *machine) {
 // sealParameters are those of a template without cloudbase-init.
 func (g *machine) sealParameters(t *testing.T) guest.SealParameters {
 	t.Helper()
-	unattend, err := answerfile.Unattend(answerfile.SysprepAnswers{Product: g.disc.Answers.Product, Language: g.disc.Answers.Language})
+	cloud, _, err := guest.CloudbaseVerify.Do(t.Context(), g.session(t), guest.None{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return guest.SealParameters{
-		Unattend: string(unattend), Account: g.disc.User, WinRM: true, Folder: answerfile.GuestFolder,
+	unattend, err := answerfile.Unattend(answerfile.SysprepAnswers{Product: g.disc.Answers.Product, Language: g.disc.Answers.Language, CloudbaseInit: cloud.Installed})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := guest.SealParameters{
+		Unattend: string(unattend), Account: g.disc.User, WinRM: true, Folder: answerfile.GuestFolder, CloudbaseInit: cloud.Installed,
 		SysprepTimeoutSeconds: 60, ReleaseTimeoutSeconds: 5,
 	}
+	if cloud.Installed { // by what was tried before
+		p.SetupComplete = cloudbase.SetupComplete(cloudbase.ParseConf(cloud.Conf).Network())
+		p.SetupCompleteScript = cloudbase.SetupCompleteScript()
+	}
+	return p
 }
 
 // sysprepFails: the seal's error is the cause from setuperr.log, the guest goes
