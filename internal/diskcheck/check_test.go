@@ -682,7 +682,6 @@ func TestProductKeysInLogs(t *testing.T) {
 	}
 }
 
-// A task that is left is told, and is no reason to lose a build.
 // TestCloudbaseInitThatNobodyTold: what is on the disk is judged, by whatever
 // way it came there; what is not there is missed only where it was expected.
 func TestCloudbaseInitThatNobodyTold(t *testing.T) {
@@ -720,6 +719,7 @@ func TestCloudbaseInitThatNobodyTold(t *testing.T) {
 	}
 }
 
+// A task that is left is told, and is no reason to lose a build.
 func TestTaskThatIsLeft(t *testing.T) {
 	t.Parallel()
 	const tree = `Microsoft\Windows NT\CurrentVersion\Schedule\TaskCache\Tree\`

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/guest"
+	"github.com/wintemplate/packer-plugin-wintemplate/internal/guest/cloudbase"
 	"github.com/wintemplate/packer-plugin-wintemplate/internal/standin/windows"
 )
 
@@ -89,9 +90,14 @@ func operations(t *testing.T, g *machine) {
 			}
 		},
 		guest.CloudbaseConfigure.Name: func(t *testing.T) {
-			conf := "[DEFAULT]\r\nusername=Admin\r\n# $x `y` 'z' \"q\"\r\n"
-			r := do(t, s, guest.CloudbaseConfigure, guest.CloudbaseConfigureParameters{Conf: conf, UnattendConf: conf + "#\r\n"})
-			if r.ConfSHA256 != sum(conf) || g.FileSHA256(t, r.ConfPath) != sum(conf) || g.FileSHA256(t, r.UnattendConfPath) != sum(conf+"#\r\n") {
+			files, err := cloudbase.Render(cloudbase.Settings{Cloud: cloudbase.CloudStack, Username: "Admin"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			const odd = "# $x `y` 'z' \"q\"\r\n"
+			conf, unattend := files.Conf+odd, files.Unattend+odd
+			r := do(t, s, guest.CloudbaseConfigure, guest.CloudbaseConfigureParameters{Conf: conf, UnattendConf: unattend})
+			if r.ConfSHA256 != sum(conf) || g.FileSHA256(t, r.ConfPath) != sum(conf) || g.FileSHA256(t, r.UnattendConfPath) != sum(unattend) {
 				t.Errorf("%+v", r)
 			}
 		},
