@@ -273,7 +273,10 @@ func (vm *VM) WaitLog(t testing.TB, text string, limit time.Duration) {
 // start").
 func (vm *VM) WaitBeacon(t testing.TB, said string, limit time.Duration) {
 	t.Helper()
-	vm.wait(t, "beacon "+said, limit, func() bool { return strings.Contains(vm.Console(), "wintemplate: "+said) })
+	vm.wait(t, "beacon "+said, limit, func() bool {
+		_, line, begun := strings.Cut(vm.Console(), "wintemplate: "+said)
+		return begun && strings.Contains(line, "\n") // which comes a byte at a time
+	})
 }
 
 // WaitConsole waits for a text on COM1.
@@ -296,7 +299,7 @@ func (vm *VM) Running() bool {
 // WaitScreen waits for a screen and returns its line in the log.
 func (vm *VM) WaitScreen(t testing.TB, id string, limit time.Duration) string {
 	t.Helper()
-	any := regexp.MustCompile(`screen ([\w-]+):.*`)
+	any := regexp.MustCompile(`screen ([\w-]+):.*\n`) // the whole line: it comes a byte at a time
 	var line []string
 	vm.wait(t, "screen "+id, limit, func() bool {
 		line = any.FindStringSubmatch(vm.Log())
@@ -305,7 +308,7 @@ func (vm *VM) WaitScreen(t testing.TB, id string, limit time.Duration) string {
 	if line[1] != id {
 		t.Fatalf("screen %q instead of %q: %s", line[1], id, line[0])
 	}
-	return line[0]
+	return strings.TrimSpace(line[0])
 }
 
 // patience stretches the limits of waits, which are an idle host's: the tests
