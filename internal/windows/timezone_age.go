@@ -1,9 +1,11 @@
 package windows
 
-// zoneBuilds are the time zones that came with updates after 2016, and the first
-// released builds of Windows that have them from the start; media of an older
-// build have them where Microsoft has put that year's updates in (Microsoft,
-// "Daylight Saving Time & Time Zone Blog": each was announced there).
+// zoneBuilds are the time zones that came with updates after 2016 (Microsoft's
+// "Daylight Saving Time & Time Zone Blog" announced each), and the first builds
+// of Windows taken to have them from the start. No page lists those builds: each
+// is the first one released after the announcement, and media of an older build
+// have the zone where Microsoft has put that year's updates in. So they are good
+// for a warning and for nothing more.
 var zoneBuilds = map[string]int{
 	"Saratov Standard Time":     15063, // 2017
 	"Magallanes Standard Time":  16299, // 2017
